@@ -1,0 +1,94 @@
+"""What every message is: frozen data, plus the metadata that travels beside it.
+
+A message class carries only what it means. Who sent it, why and as part of what travels as `Metadata`: in NATS
+headers on the wire and in columns of the event log, so that `decide` and `evolve` never see an id or a clock.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar
+from uuid import UUID, uuid4
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+
+TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"  # noqa: S105 - a pattern, not a secret
+TOKEN = re.compile(TOKEN_PATTERN)
+
+Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
+"""An id that may stand in a subject: no dot, no wildcard, so no id can forge another subject."""
+
+
+def plain_decimal(value: Decimal) -> str:
+    """The plain decimal text of a finite number: no exponent, no trailing zeros (`0.1`, `100`, `0.00000001`)."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text
+
+
+Amount = Annotated[
+    Decimal,
+    Field(allow_inf_nan=False, max_digits=60),
+    PlainSerializer(plain_decimal, return_type=str, when_used="json"),
+]
+"""A finite decimal of money, size or price; text on the wire, never a float."""
+
+Time = AwareDatetime
+"""A time with its zone; producers write UTC."""
+
+
+class Message(BaseModel):
+    """A frozen message. `context` and `noun` place it on the bus; the class name is its name everywhere."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    context: ClassVar[str]
+    noun: ClassVar[str]
+
+
+class Command(Message):
+    """An intention, sent by request/reply. It may be refused with a `Rejection`."""
+
+
+class Event(Message):
+    """A fact, stored in the event log and then published on the context's stream."""
+
+
+class Query(Message):
+    """A question, answered with bytes by the owning service. It changes nothing."""
+
+
+class Reply(BaseModel):
+    """The answer to a command that was accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Metadata(BaseModel):
+    """Where a message comes from. `message_id` of a command is its idempotency key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message_id: UUID = Field(default_factory=uuid4)
+    causation_id: UUID | None = None
+    correlation_id: UUID | None = None
+    actor: str = "system"
+    traceparent: str | None = None
+
+    def caused(self, message_id: UUID | None = None) -> Metadata:
+        """The metadata of a message caused by this one: same correlation, actor and trace."""
+        return Metadata(
+            message_id=message_id or uuid4(),
+            causation_id=self.message_id,
+            correlation_id=self.correlation_id or self.message_id,
+            actor=self.actor,
+            traceparent=self.traceparent,
+        )
+
+
+def utc_now() -> datetime:
+    """The current time, aware, in UTC. Only shells call this; the domain receives times."""
+    return datetime.now(UTC)

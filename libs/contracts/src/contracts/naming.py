@@ -1,0 +1,118 @@
+"""Every subject, stream, durable and header of the bus. No other module writes one of these as a literal."""
+
+from __future__ import annotations
+
+from contracts.message import TOKEN, Command, Event, Message, Query
+
+HEADER_MESSAGE_ID = "Hb-Message-Id"
+HEADER_CAUSATION_ID = "Hb-Causation-Id"
+HEADER_CORRELATION_ID = "Hb-Correlation-Id"
+HEADER_ACTOR = "Hb-Actor"
+HEADER_TRACEPARENT = "traceparent"
+HEADER_TYPE = "Hb-Type"
+HEADER_STREAM_ID = "Hb-Stream-Id"
+HEADER_VERSION = "Hb-Version"
+HEADER_POSITION = "Hb-Position"
+HEADER_RECORDED_AT = "Hb-Recorded-At"
+HEADER_STATUS = "Hb-Status"
+"""On replies: the HTTP status the gateway answers with, e.g. `200`, `404`."""
+HEADER_RETRY_AFTER = "Hb-Retry-After"
+HEADER_DEDUPLICATION = "Nats-Msg-Id"
+
+LEASE_BUCKET = "LEASES"
+DEAD_LETTER_STREAM = "DLQ"
+DEAD_LETTER_SUBJECTS = "dlq.>"
+
+
+def tokens(id_: str) -> str:
+    """`id_` when it is one token or tokens joined by a dot (as `account.connector`); ValueError otherwise."""
+    if not all(TOKEN.match(part) for part in id_.split(".")):
+        msg = f"not a subject token: {id_!r}"
+        raise ValueError(msg)
+    return id_
+
+
+def command_subject(command: type[Command]) -> str:
+    """`cmd.<context>.<noun>.<Command>`, served by any replica (queue group)."""
+    return f"cmd.{command.context}.{command.noun}.{command.__name__}"
+
+
+def session_command_subject(account: str, connector: str, command: type[Command]) -> str:
+    """`cmd.trading.session.<account>.<connector>.<Command>`, served only by the session's lease holder."""
+    return f"cmd.trading.session.{tokens(account)}.{tokens(connector)}.{command.__name__}"
+
+
+def query_subject(query: type[Query]) -> str:
+    """`qry.<context>.<noun>.<Query>`."""
+    return f"qry.{query.context}.{query.noun}.{query.__name__}"
+
+
+def stream_id(context: str, noun: str, id_: str) -> str:
+    """The id of one aggregate's stream in the event log: `trading.order-o1`."""
+    return f"{context}.{noun}-{tokens(id_)}"
+
+
+def aggregate_id(stream: str) -> str:
+    """The aggregate's id of a stream id: `trading.order-o1` -> `o1`."""
+    return stream.split("-", 1)[1]
+
+
+def event_subject(stream: str, event_type: str) -> str:
+    """`evt.<context>.<noun>.<id>.<Event>` for an event of stream `<context>.<noun>-<id>`."""
+    noun, id_ = stream.split("-", 1)
+    return f"evt.{noun}.{tokens(id_)}.{event_type}"
+
+
+def event_stream(context: str) -> str:
+    """The JetStream stream of a context's events: `EVT_TRADING`."""
+    return f"EVT_{context.upper()}"
+
+
+def event_stream_subjects(context: str) -> str:
+    """What the context's stream captures: `evt.trading.>`."""
+    return f"evt.{context}.>"
+
+
+def noun_events(context: str, noun: str) -> str:
+    """Filter for all events of a noun: `evt.trading.order.>`."""
+    return f"evt.{context}.{noun}.>"
+
+
+def events_of(event: type[Event]) -> str:
+    """Filter for one event class over all ids of one token: `evt.trading.order.*.OrderFilled`."""
+    return f"evt.{event.context}.{event.noun}.*.{event.__name__}"
+
+
+def durable(service: str, purpose: str) -> str:
+    """`<service>__<purpose>`."""
+    return f"{service.replace('-', '_')}__{purpose}"
+
+
+def queue_group(service: str) -> str:
+    """The queue group all replicas of a service share."""
+    return service
+
+
+def dead_letter_subject(durable_name: str) -> str:
+    """`dlq.<durable>`."""
+    return f"dlq.{durable_name}"
+
+
+def health_subject(service: str) -> str:
+    """`qry.<service>.health.GetHealth`, answered by one replica of the service."""
+    return f"qry.{service}.health.GetHealth"
+
+
+def relay_wake_subject(context: str) -> str:
+    """A core NATS ping after a commit, so that the relay does not wait for its next poll."""
+    return f"wake.{context}.relay"
+
+
+def lease_key(noun: str, id_: str) -> str:
+    """The key of a lease in the lease bucket: `session.master_account.binance`."""
+    return f"{noun}.{tokens(id_)}"
+
+
+def message_name(message: type[Message]) -> str:
+    """The one name of a message class."""
+    return message.__name__

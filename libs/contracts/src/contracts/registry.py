@@ -1,0 +1,57 @@
+"""Every message class by its name, and the events of each noun."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import get_args
+
+from contracts import accounts, trading
+from contracts.message import Command, Event, Message, Query, Reply
+from contracts.rejections import Rejection
+
+MODULES: tuple[ModuleType, ...] = (accounts, trading)
+
+CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
+    "accounts": get_args(accounts.AccountEvent),
+    "trading": (*get_args(trading.OrderEvent), *get_args(trading.SessionEvent)),
+}
+"""The stored events of each context: what its log may hold."""
+
+
+def _classes[T](of: type[T]) -> dict[str, type[T]]:
+    found: dict[str, type[T]] = {}
+    for module in MODULES:
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, of) and value.__module__.startswith(module.__name__):
+                found[value.__name__] = value
+    return dict(sorted(found.items()))
+
+
+def commands() -> dict[str, type[Command]]:
+    """Every command class by name."""
+    return _classes(Command)
+
+
+def events() -> dict[str, type[Event]]:
+    """Every event class by name."""
+    return _classes(Event)
+
+
+def queries() -> dict[str, type[Query]]:
+    """Every query class by name."""
+    return _classes(Query)
+
+
+def replies() -> dict[str, type[Reply]]:
+    """Every reply class by name."""
+    return _classes(Reply)
+
+
+def rejections() -> dict[str, type[Rejection]]:
+    """Every rejection class by name."""
+    return _classes(Rejection)
+
+
+def messages() -> dict[str, type[Message]]:
+    """Commands, events and queries by name."""
+    return {**commands(), **events(), **queries()}
