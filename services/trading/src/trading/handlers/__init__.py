@@ -1,0 +1,1 @@
+"""The ways in: commands, queries, reactions and the reconciliation of sessions."""
