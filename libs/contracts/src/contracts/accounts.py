@@ -1,16 +1,16 @@
 """Accounts and their exchange credentials; the portfolio.
 
 Aggregate `account` (stream `accounts.account-<name>`). Secrets are never in an event: events carry a credential's version, the
-vault holds its ciphertext. `sealed` fields are ciphertext under the transport key (service_kit.sealing).
+vault holds its ciphertext. Answers with `sealed` are ciphertext under the transport key (service_kit.sealing).
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
-from contracts.message import Command, Event, Query, Reply, Time, Token
+from contracts.message import Command, Event, Query, Reply, Secret, Time, Token
 from contracts.rejections import Kind, Rejection
 
 MASTER_ACCOUNT = "master_account"
@@ -45,13 +45,16 @@ class DeleteAccount(_Account, Command):
 class AddCredential(_Account, Command):
     """Add or replace the credential of one connector, proved against the exchange first.
 
-    `sealed` holds the JSON object {field: value} of the connector's config map. Refused: AccountUnknown, ConnectorUnknown,
-    CredentialFieldInvalid (names the field), CredentialRefused (the exchange's reason). Unavailable: exchange unreachable.
+    `values` are the fields of the connector's config map; JSON scalars become text. Commands are never stored, and a Secret
+    shows in no repr or log. Refused: AccountUnknown, ConnectorUnknown, CredentialFieldInvalid (names the field),
+    CredentialRefused (the exchange's reason). Unavailable: exchange unreachable.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     account: str
     connector: str
-    sealed: str
+    values: dict[str, Secret]
 
 
 class DeleteCredential(_Account, Command):
@@ -223,6 +226,12 @@ class CredentialUnknown(Rejection):
     """The account has no credential for this connector."""
 
     kind = Kind.NOT_FOUND
+
+
+class HistoryIntervalUnknown(Rejection):
+    """The history interval is none of 5m, 15m, 30m, 1h, 4h, 12h, 1d."""
+
+    kind = Kind.INVALID
 
 
 class OrdersOpen(Rejection):

@@ -12,7 +12,16 @@ from decimal import Decimal
 from typing import Annotated, ClassVar
 from uuid import UUID, uuid4
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    StringConstraints,
+)
 
 TOKEN_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"  # noqa: S105 - a pattern, not a secret
 TOKEN = re.compile(TOKEN_PATTERN)
@@ -38,6 +47,29 @@ Amount = Annotated[
 
 Time = AwareDatetime
 """A time with its zone; producers write UTC."""
+
+
+def _secret_text(value: object) -> object:
+    """JSON scalars as the text the engine's config maps read: `true`, `12`; null is empty."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case int() | float() | Decimal():
+            return str(value)
+        case list() | tuple():
+            return ",".join(str(part) for part in value)
+        case _:
+            return value
+
+
+Secret = Annotated[
+    SecretStr,
+    BeforeValidator(_secret_text),
+    PlainSerializer(lambda secret: secret.get_secret_value(), return_type=str, when_used="json"),
+]
+"""Text that shows as `**********` in repr, logs and `model_dump()`; only the JSON that goes on the wire holds it."""
 
 
 class Message(BaseModel):

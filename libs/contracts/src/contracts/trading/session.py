@@ -45,11 +45,15 @@ class Balance(Reply):
 
 
 class BalancesRead(Reply):
-    """The session's balances after a refresh, as in the event."""
+    """The session's balances after a refresh, as in the event.
+
+    `version` is the session stream's version when they were read: newer than every BalancesReported up to it. 0: not known.
+    """
 
     account: str
     connector: str
     balances: tuple[Balance, ...]
+    version: int = 0
 
 
 class SessionStarted(_Session, Event):
