@@ -1,0 +1,83 @@
+"""Golden examples: one JSON file per message. An existing one is never rewritten: old examples must still parse."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from contracts import registry
+from pydantic import BaseModel
+
+FOLDER = Path("libs/contracts/examples")
+
+VALUES: dict[str, Any] = {
+    "account": "master_account",
+    "account_name": "master_account",
+    "account_names": ["master_account"],
+    "action": "submit",
+    "amount": "0.5",
+    "average_price": "64000.25",
+    "available": "9000.5",
+    "balances": [{"token": "USDT", "total": "10000.5", "available": "9000.5"}],
+    "connector": "binance",
+    "connector_name": "binance",
+    "connector_names": ["binance"],
+    "credential_version": 1,
+    "cursor": None,
+    "end_time": "2026-11-23T12:00:00Z",
+    "evidence": "GET /api/v3/order -> FILLED",
+    "exchange_order_id": "42",
+    "external_orders": 0,
+    "failed": {"master_account.kraken": "the exchange cannot be reached"},
+    "fee": "0.0005",
+    "fee_token": "BTC",
+    "filled_amount": "0.5",
+    "fills_recovered": 2,
+    "force": False,
+    "holder": "trading-1",
+    "interval": "5m",
+    "is_maker": True,
+    "limit": 100,
+    "order_id": "x-MG43PCSNa1b2c3",
+    "order_ids": ["x-MG43PCSNa1b2c3"],
+    "order_type": "LIMIT",
+    "orders_checked": 3,
+    "position_action": "OPEN",
+    "price": "64000.25",
+    "quote_token": "USDT",
+    "reason": "Account has insufficient balance for requested action.",
+    "refreshed": ["master_account.binance"],
+    "requested_amount": "0.5",
+    "requested_price": "64000.25",
+    "sealed": "c2VhbGVk",
+    "side": "BUY",
+    "start_time": "2026-11-23T10:00:00Z",
+    "state": "ready",
+    "status": "submitted",
+    "time": "2026-11-23T11:00:00.123Z",
+    "token": "USDT",
+    "tokens": ["BTC", "ETH"],
+    "total": "10000.5",
+    "trade_id": "1001",
+    "trade_type": "BUY",
+    "trade_types": ["BUY"],
+    "trading_pair": "BTC-USDT",
+    "trading_pairs": ["BTC-USDT"],
+    "values": {"binance_api_key": "key", "binance_api_secret": "secret"},
+    "version": 1,
+}
+SPECIAL: dict[tuple[str, str], Any] = {("OrderOutcomeResolved", "status"): "OPEN", ("SearchOrders", "status"): "OPEN"}
+
+
+def example(model: type[BaseModel]) -> dict[str, Any]:
+    """An example of a message from the table of values; KeyError names a field the table lacks."""
+    name = model.__name__
+    return {field: SPECIAL.get((name, field), VALUES[field]) for field in model.model_fields}
+
+
+def missing() -> dict[Path, str]:
+    """The files of messages that have no golden example yet, with their text."""
+    models: dict[str, type[BaseModel]] = {**registry.messages(), **registry.replies()}
+    files = {FOLDER / f"{name}.json": model for name, model in models.items()}
+    return {path: json.dumps(example(model), indent=2) + "\n" for path, model in files.items() if not path.exists()}

@@ -1,0 +1,1 @@
+"""Makes a new service that passes `make check`."""

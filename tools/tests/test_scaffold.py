@@ -1,0 +1,48 @@
+"""A scaffolded service is complete and entered everywhere; `make new-service` itself is tried in tests/integration."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tools.fitness.project import service_shape
+from tools.scaffold.__main__ import NameRefused, scaffold
+
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    shutil.copy(PROJECT, tmp_path / "pyproject.toml")
+    return tmp_path
+
+
+def test_a_new_service_has_the_shape_and_is_entered(root: Path) -> None:
+    scaffold(root, "price-alerts")
+    assert list(service_shape(root)) == []
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    linter = project["tool"]["importlinter"]
+    assert "price-alerts" in project["project"]["dependencies"]
+    assert project["tool"]["uv"]["sources"]["price-alerts"] == {"workspace": True}
+    assert "services/price-alerts/src" in project["tool"]["mypy"]["mypy_path"]
+    assert "price_alerts" in linter["root_packages"]
+    assert "price_alerts" in linter["contracts"][0]["layers"][0]
+    assert "price_alerts" in linter["contracts"][1]["containers"]
+
+
+@pytest.mark.parametrize("name", ["", "Price", "price_alerts", "../x", "1st"])
+def test_a_bad_name_is_refused_and_nothing_is_written(root: Path, name: str) -> None:
+    before = (root / "pyproject.toml").read_text()
+    with pytest.raises(NameRefused):
+        scaffold(root, name)
+    assert (root / "pyproject.toml").read_text() == before
+    assert not (root / "services").exists()
+
+
+def test_an_existing_service_is_not_overwritten(root: Path) -> None:
+    scaffold(root, "quotes")
+    with pytest.raises(NameRefused, match="exists"):
+        scaffold(root, "quotes")
