@@ -6,6 +6,7 @@ headers on the wire and in columns of the event log, so that `decide` and `evolv
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -50,7 +51,7 @@ Time = AwareDatetime
 
 
 def _secret_text(value: object) -> object:
-    """JSON scalars as the text the engine's config maps read: `true`, `12`; null is empty."""
+    """JSON values as the text the engine's config maps read: `true`, `12`, `a,b` for a list, JSON for an object; null is empty."""
     match value:
         case None:
             return ""
@@ -60,6 +61,8 @@ def _secret_text(value: object) -> object:
             return str(value)
         case list() | tuple():
             return ",".join(str(part) for part in value)
+        case dict():
+            return json.dumps(value)
         case _:
             return value
 
@@ -86,7 +89,14 @@ class Command(Message):
 
 
 class Event(Message):
-    """A fact, stored in the event log and then published on the context's stream."""
+    """A fact, stored in the event log and then published on the context's stream.
+
+    When stored events of a class no longer parse, its `class_version` grows by one and the class gets a static method
+    `upcast_v1_v2(state: dict[str, Any]) -> None` (then `upcast_v2_v3`, ...) that changes the decoded JSON of an old event
+    in place; `eventlog` applies them on reading.
+    """
+
+    class_version: ClassVar[int] = 1
 
 
 class Query(Message):
