@@ -31,7 +31,7 @@ class ReportStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TradingRule:
-    """The exchange's rules for one trading pair; None where it sets no limit."""
+    """The exchange's rules for one trading pair; None where it sets no limit (the contract shows 1e56 or 1e-56 there)."""
 
     trading_pair: str
     min_order_size: Decimal
@@ -283,4 +283,4 @@ class Rates(Protocol):
     """Prices of tokens."""
 
     async def rates(self, tokens: Iterable[str], quote_token: str) -> dict[str, Decimal | None]:
-        """One token's price in the quote token, None when no route is known; seconds old. Unavailable when no source answers."""
+        """One token's price in the quote token, None without a route; seconds old. Unavailable when no source answers."""

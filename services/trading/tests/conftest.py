@@ -1,0 +1,6 @@
+"""Makes `fake_exchange` importable by the tests of this package."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
