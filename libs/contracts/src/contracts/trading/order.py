@@ -128,7 +128,10 @@ class OrderPlaced(_Order, Event):
 
 
 class OrderRecorded(_Order, Event):
-    """An order found on the exchange that was not placed here (external)."""
+    """An order found on the exchange that was not placed here (external).
+
+    `client_order_id` is the exchange's own, which is not always a token as `order_id` must be.
+    """
 
     order_id: Token
     account: Token
@@ -140,6 +143,7 @@ class OrderRecorded(_Order, Event):
     price: Amount | None
     exchange_order_id: str
     time: Time
+    client_order_id: str | None = None
 
 
 class OrderSubmitted(_Order, Event):

@@ -1,0 +1,1 @@
+"""What trading decides, without doing it: pure functions over orders and sessions."""
