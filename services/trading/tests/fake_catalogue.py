@@ -44,7 +44,7 @@ class FakeCatalogue:
         secret = ConfigField("SecretStr", required=True)
         return {f"{connector}_api_key": secret, f"{connector}_api_secret": secret}
 
-    def order_types(self, connector: str) -> list[str]:
+    async def order_types(self, connector: str) -> list[str]:
         self._known(connector)
         return ["LIMIT", "LIMIT_MAKER", "MARKET"]
 

@@ -261,7 +261,7 @@ class ConnectorCatalogue(Protocol):
     def config_map(self, connector: str) -> dict[str, ConfigField]:
         """The fields of a credential, in the order to ask them."""
 
-    def order_types(self, connector: str) -> list[str]:
+    async def order_types(self, connector: str) -> list[str]:
         """The supported order types, from the connector's class; no network."""
 
     async def trading_rules(self, connector: str, trading_pairs: Iterable[str] | None) -> dict[str, TradingRule]:
