@@ -1,0 +1,91 @@
+"""ActiveOrders and SearchOrders: the final JSON of contract 8.5."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from contracts.trading import ActiveOrders, SearchOrders
+
+from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor
+
+COLUMNS = """order_id, account, connector, trading_pair, side, order_type, amount, price, status, filled_amount,
+    filled_quote / nullif(filled_amount, 0) AS average_price, fee_paid, fee_tokens, created_at, updated_at, exchange_order_id,
+    error_message"""
+
+
+async def active_orders(rows: Rows, query: ActiveOrders) -> bytes:
+    """A page of orders that are not in a terminal state, by id ascending. Raises CursorInvalid."""
+    conditions = Conditions(["known", "closed IS NULL"])
+    _filter(conditions, query)
+    if query.cursor is None:
+        total = await _count(rows, conditions)
+    else:
+        place = read_cursor(query, query.cursor, 1)
+        total = place.total
+        conditions.add("order_id > {}", place.key[0])
+    found = await _read(rows, conditions, "order_id", query.limit)
+    return envelope(query, query.limit, [_item(row) for row in found], [[row["order_id"]] for row in found], total)
+
+
+async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
+    """A page of orders, newest first; orders that arrive while paging come before the first page. Raises CursorInvalid."""
+    conditions = Conditions(["known"])
+    _filter(conditions, query)
+    conditions.between("created_at", query.start_time, query.end_time)
+    if query.status:
+        conditions.add("status = {}", query.status.upper())
+    if query.cursor is None:
+        total = await _count(rows, conditions)
+    else:
+        place = read_cursor(query, query.cursor, 2)
+        total = place.total
+        conditions.add("(created_at, order_id) < ({}, {})", key_time(place.key[0]), place.key[1])
+    found = await _read(rows, conditions, "created_at DESC, order_id DESC", query.limit)
+    keys = [[row["created_at"].isoformat(), row["order_id"]] for row in found]
+    return envelope(query, query.limit, [_item(row) for row in found], keys, total)
+
+
+def _filter(conditions: Conditions, query: ActiveOrders | SearchOrders) -> None:
+    conditions.one_of("account", query.account_names)
+    conditions.one_of("connector", query.connector_names)
+    conditions.one_of("trading_pair", query.trading_pairs)
+
+
+async def _count(rows: Rows, conditions: Conditions) -> int:
+    sql = f"SELECT count(*) FROM orders WHERE {conditions.sql}"  # noqa: S608 - values are arguments
+    counted = await rows.fetch(sql, *conditions.args)
+    return int(counted[0][0])
+
+
+async def _read(rows: Rows, conditions: Conditions, order: str, limit: int) -> list[Any]:
+    sql = f"SELECT {COLUMNS} FROM orders WHERE {conditions.sql} ORDER BY {order} LIMIT {limit + 1}"  # noqa: S608 - as above
+    return list(await rows.fetch(sql, *conditions.args))
+
+
+def _item(row: Any) -> dict[str, Any]:
+    # The sum of fees in several tokens is no number; each fill tells its own fee.
+    tokens: list[str] = row["fee_tokens"]
+    return {
+        "order_id": row["order_id"],
+        "account_name": row["account"],
+        "connector_name": row["connector"],
+        "trading_pair": row["trading_pair"],
+        "trade_type": row["side"],
+        "order_type": row["order_type"],
+        "amount": float(row["amount"]),
+        "price": _number(row["price"]),
+        "status": row["status"],
+        "filled_amount": float(row["filled_amount"]),
+        "average_fill_price": _number(row["average_price"]),
+        "fee_paid": float(row["fee_paid"]) if len(tokens) < 2 else None,
+        "fee_currency": ",".join(tokens) or None,
+        "created_at": row["created_at"].isoformat(),
+        "updated_at": row["updated_at"].isoformat(),
+        "exchange_order_id": row["exchange_order_id"],
+        "error_message": row["error_message"],
+    }
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)

@@ -1,0 +1,51 @@
+"""SearchTrades: the final JSON of contract 8.5."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.trading import SearchTrades
+
+from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor
+
+COLUMNS = "trade_id, order_id, account, connector, trading_pair, side, amount, price, fee, fee_token, time"
+
+
+async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
+    """A page of executions, newest first by the exchange's time. Raises CursorInvalid."""
+    conditions = Conditions()
+    conditions.one_of("account", query.account_names)
+    conditions.one_of("connector", query.connector_names)
+    conditions.one_of("trading_pair", query.trading_pairs)
+    conditions.one_of("side", [side.value for side in query.trade_types or ()])
+    conditions.between("time", query.start_time, query.end_time)
+    if query.cursor is None:
+        counted = await rows.fetch(f"SELECT count(*) FROM trades WHERE {conditions.sql}", *conditions.args)  # noqa: S608
+        total = int(counted[0][0])
+    else:
+        place = read_cursor(query, query.cursor, 2)
+        total = place.total
+        conditions.add("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
+    sql = (
+        f"SELECT {COLUMNS} FROM trades WHERE {conditions.sql} "  # noqa: S608 - values are arguments
+        f"ORDER BY time DESC, trade_id DESC LIMIT {query.limit + 1}"
+    )
+    found = await rows.fetch(sql, *conditions.args)
+    keys = [[row["time"].isoformat(), row["trade_id"]] for row in found]
+    return envelope(query, query.limit, [_item(row) for row in found], keys, total)
+
+
+def _item(row: Any) -> dict[str, Any]:
+    return {
+        "trade_id": row["trade_id"],
+        "order_id": row["order_id"],
+        "account_name": row["account"],
+        "connector_name": row["connector"],
+        "trading_pair": row["trading_pair"],
+        "trade_type": row["side"],
+        "amount": float(row["amount"]),
+        "price": float(row["price"]),
+        "fee_paid": float(row["fee"]),
+        "fee_currency": row["fee_token"],
+        "timestamp": row["time"].isoformat(),
+    }
