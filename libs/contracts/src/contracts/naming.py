@@ -18,6 +18,15 @@ HEADER_STATUS = "Hb-Status"
 """On replies: the HTTP status the gateway answers with, e.g. `200`, `404`."""
 HEADER_RETRY_AFTER = "Hb-Retry-After"
 HEADER_DEDUPLICATION = "Nats-Msg-Id"
+HEADER_EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
+HEADER_TRANSACTION = "Hb-Transaction"
+"""With the position: where an event stands in its log's feed."""
+HEADER_DEAD_REASON = "Hb-Dead-Reason"
+HEADER_DEAD_SUBJECT = "Hb-Dead-Subject"
+HEADER_DEAD_SEQUENCE = "Hb-Dead-Sequence"
+HEADER_DEAD_DELIVERIES = "Hb-Dead-Deliveries"
+HEADER_DEAD_AT = "Hb-Dead-At"
+"""On dead letters, beside the headers of the message itself."""
 
 LEASE_BUCKET = "LEASES"
 DEAD_LETTER_STREAM = "DLQ"
@@ -111,6 +120,41 @@ def relay_wake_subject(context: str) -> str:
 def lease_key(noun: str, id_: str) -> str:
     """The key of a lease in the lease bucket: `session.master_account.binance`."""
     return f"{noun}.{tokens(id_)}"
+
+
+def commands_of(context: str) -> str:
+    """All commands of a context, those of its sessions too: `cmd.trading.>`."""
+    return f"cmd.{context}.>"
+
+
+def queries_of(context: str) -> str:
+    """All queries of a context: `qry.trading.>`."""
+    return f"qry.{context}.>"
+
+
+def wakes_of(context: str) -> str:
+    """All pings within a context: `wake.trading.>`."""
+    return f"wake.{context}.>"
+
+
+def inbox_prefix(service: str) -> str:
+    """Where answers to a service's requests go; no other login may listen there: `_INBOX.gateway-api`."""
+    return f"_INBOX.{service}"
+
+
+def inbox(service: str) -> str:
+    """All inboxes of a service: `_INBOX.gateway-api.>`."""
+    return f"{inbox_prefix(service)}.>"
+
+
+def bucket_stream(bucket: str) -> str:
+    """The stream NATS keeps a key-value bucket in: `KV_LEASES`."""
+    return f"KV_{bucket}"
+
+
+def bucket_subjects(bucket: str) -> str:
+    """What a key-value bucket's stream captures: `$KV.LEASES.>`."""
+    return f"$KV.{bucket}.>"
 
 
 def message_name(message: type[Message]) -> str:
