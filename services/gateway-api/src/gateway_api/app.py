@@ -1,0 +1,57 @@
+"""Composition of the gateway: the only module that knows all the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from service_kit.service import Service
+
+from gateway_api.adapters.passwords import Argon2Password
+from gateway_api.adapters.web_server import WebServer
+from gateway_api.handlers.authentication import Authenticator
+from gateway_api.handlers.health import Health
+from gateway_api.handlers.requests import Requests
+from gateway_api.rest import application
+from gateway_api.rest.call import Gateway
+from gateway_api.settings import Settings
+
+
+def build(settings: Settings) -> Service:
+    """The gateway as a service of the bus that also serves HTTP; nothing is connected yet."""
+    service = Service("gateway-api", settings)
+
+    def trouble() -> str | None:
+        if not service.bus.connected:
+            return "NATS cannot be reached"
+        return server.trouble()
+
+    gateway = Gateway(
+        requests=Requests(service.bus),
+        authenticator=Authenticator(
+            settings.username,
+            Argon2Password(settings.password_hash.get_secret_value()),
+            ttl=settings.authentication_ttl,
+        ),
+        health=Health(service.bus, settings.services, settings.venue, trouble),
+    )
+    served = application.application(gateway, _cors(settings), service.tracing)
+    server = WebServer(served, settings.host, settings.port)
+    service.readiness("web server", server.trouble)
+    service.on_start(server.start)
+    service.on_stop(server.stop)
+    return service
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document of the gateway."""
+    return application.openapi()
+
+
+def _cors(settings: Settings) -> application.Cors:
+    return application.Cors(
+        allow_origins=settings.cors_allow_origins,
+        allow_origin_regex=settings.cors_allow_origin_regex,
+        allow_credentials=settings.cors_allow_credentials,
+        allow_methods=settings.cors_allow_methods,
+        allow_headers=settings.cors_allow_headers,
+    )

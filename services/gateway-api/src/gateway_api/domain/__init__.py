@@ -1,0 +1,1 @@
+"""Pure decisions of the gateway: ids of commands, times, problem bodies, trace ids."""

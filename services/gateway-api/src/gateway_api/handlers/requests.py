@@ -1,0 +1,117 @@
+"""Requests to the owning services: one NATS request each, answered with the bytes of the final JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Protocol
+
+from contracts import naming
+from contracts.message import TOKEN, Command, Message, Metadata, Query
+from contracts.rejections import Unavailable
+from contracts.trading import CancelOrder, CancelOrders, GetSession, PlaceOrder
+from service_kit.bus import NoAnswer, NoResponders
+
+type SessionCommand = PlaceOrder | CancelOrder | CancelOrders
+
+
+class Answer(Protocol):
+    """A service's reply: an HTTP status and a JSON body; `retry_after` seconds where the status is 503."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status to answer with."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The final JSON."""
+        ...
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds until a retry makes sense."""
+        ...
+
+
+class Messenger(Protocol):
+    """The bus, as far as the gateway needs it."""
+
+    async def request(self, subject: str, message: Message, metadata: Metadata, timeout: float) -> Answer:
+        """The reply; raises NoResponders when nobody received the message and NoAnswer when the outcome is not known."""
+        ...
+
+
+class Requests:
+    """Sends queries and commands to the service that owns them."""
+
+    def __init__(self, messenger: Messenger) -> None:
+        self._messenger = messenger
+
+    async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> Answer:
+        """The owning service's answer; Unavailable when it does not serve now."""
+        subject = naming.query_subject(type(query))
+        try:
+            return await self._messenger.request(subject, query, metadata, timeout)
+        except NoResponders as nobody:
+            msg = f"The {query.context} service is not running"
+            raise Unavailable(msg, retry_after=nobody.retry_after) from nobody
+        except NoAnswer as silence:
+            msg = f"The {query.context} service did not answer within {timeout:g} seconds"
+            raise Unavailable(msg, retry_after=silence.retry_after) from silence
+
+    async def command(self, command: Command, metadata: Metadata, *, timeout: float = 15) -> Answer:
+        """The answer of any replica of the owning service; Unavailable says whether the command may have been carried out."""
+        try:
+            return await self._messenger.request(naming.command_subject(type(command)), command, metadata, timeout)
+        except NoResponders as nobody:
+            msg = f"The {command.context} service is not running; nothing was changed"
+            raise Unavailable(msg, retry_after=nobody.retry_after) from nobody
+        except NoAnswer as silence:
+            raise _outcome_unknown(command, timeout, silence) from silence
+
+    async def session_command(
+        self, account: str, connector: str, command: Callable[[], SessionCommand], metadata: Metadata, *, timeout: float = 15
+    ) -> Answer:
+        """The answer of the replica that holds the session of `account` and `connector`.
+
+        `command` is called when both names can be a session's. When nobody holds the session the trading service is asked why:
+        its refusal (unknown account, no credential) is the answer, or Unavailable when the session only is not up yet.
+        """
+        if not (TOKEN.match(account) and TOKEN.match(connector)):
+            return await self._why_absent(account, connector, metadata)
+        message = command()
+        subject = naming.session_command_subject(account, connector, type(message))
+        try:
+            return await self._messenger.request(subject, message, metadata, timeout)
+        except NoResponders:
+            return await self._why_absent(account, connector, metadata)
+        except NoAnswer as silence:
+            raise _outcome_unknown(message, timeout, silence) from silence
+
+    async def _why_absent(self, account: str, connector: str, metadata: Metadata) -> Answer:
+        """The trading service's refusal of this session, or Unavailable with the session's state."""
+        answer = await self.query(GetSession(account=account, connector=connector), metadata.caused())
+        if answer.status >= 400:
+            return answer
+        session = json.loads(answer.body)
+        reason = f": {session['reason']}" if session.get("reason") else ""
+        state = _SERVING.get(session["state"], session["state"])
+        msg = f"The session of '{account}' on '{connector}' is {state}{reason}; nothing was sent to the exchange"
+        raise Unavailable(msg)
+
+
+_SERVING = {"ready": "moving to another replica"}
+"""A session that is ready but was not reached has just changed its holder."""
+
+
+def _outcome_unknown(command: Command, timeout: float, silence: NoAnswer) -> Unavailable:
+    return OutcomeUnknown(
+        f"The {command.context} service did not answer {type(command).__name__} within {timeout:g} seconds; it may still have "
+        "been carried out. Repeat the request with the same Idempotency-Key: it is carried out at most once",
+        retry_after=silence.retry_after,
+    )
+
+
+class OutcomeUnknown(Unavailable):
+    """A command was sent and not answered; repeating it with the same id is safe."""

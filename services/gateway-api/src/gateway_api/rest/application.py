@@ -1,0 +1,80 @@
+"""The ASGI application: routes, errors, documentation and what is around them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from service_kit.telemetry import Tracing
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from gateway_api.domain import idempotency
+from gateway_api.rest import accounts, connectors, documentation, errors, health, portfolio, trading
+from gateway_api.rest.call import Gateway
+from gateway_api.rest.middleware import REQUEST_ID, OptionalTrailingSlash, RequestContext
+
+FAMILIES = (health.router, accounts.router, connectors.router, portfolio.router, trading.router)
+
+MAX_BODY = 512 * 1024
+"""Bytes of a request body; a message on the bus may have 1 MiB."""
+
+
+@dataclass(frozen=True)
+class Cors:
+    """Which web pages may call the API; an empty regular expression allows none beyond `allow_origins`."""
+
+    allow_origins: tuple[str, ...] = ()
+    allow_origin_regex: str = ""
+    allow_credentials: bool = True
+    allow_methods: tuple[str, ...] = ("*",)
+    allow_headers: tuple[str, ...] = ("*",)
+
+
+def application(gateway: Gateway, cors: Cors, tracing: Tracing) -> ASGIApp:
+    """What the web server serves."""
+    app = routes()
+    app.state.gateway = gateway
+    slashed = [path for path in app.openapi()["paths"] if path.endswith("/")]
+    served: ASGIApp = OptionalTrailingSlash(app, slashed)
+    served = CORSMiddleware(
+        served,
+        allow_origins=cors.allow_origins,
+        allow_origin_regex=cors.allow_origin_regex or None,
+        allow_credentials=cors.allow_credentials,
+        allow_methods=cors.allow_methods,
+        allow_headers=cors.allow_headers,
+        expose_headers=(REQUEST_ID, idempotency.HEADER, "Retry-After", portfolio.REFRESH_FAILED),
+    )
+    return RequestContext(served, tracing)
+
+
+def routes() -> FastAPI:
+    """The routes with their documentation; the gateway's parts are attached by `application`."""
+    app = FastAPI(
+        title=documentation.TITLE,
+        version=health.COMPATIBLE_VERSION,
+        description=documentation.DESCRIPTION,
+        openapi_tags=documentation.TAGS,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY,
+        generate_unique_id_function=_operation_id,
+    )
+    for family in FAMILIES:
+        app.include_router(family)
+    errors.install(app)
+    documentation.install(app)
+    return app
+
+
+def openapi() -> dict[str, Any]:
+    """The OpenAPI document."""
+    return routes().openapi()
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name

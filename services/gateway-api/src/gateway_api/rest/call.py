@@ -1,0 +1,163 @@
+"""What every route needs: who calls, and the metadata under which the call goes to the services."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Never
+from uuid import uuid4
+
+from contracts.message import Metadata
+from fastapi import Depends, Header, HTTPException, Request, Response, Security
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBasic
+from service_kit.telemetry import traceparent
+
+from gateway_api.domain import idempotency
+from gateway_api.domain.trace import correlation_id
+from gateway_api.handlers.authentication import Authenticator
+from gateway_api.handlers.health import Health
+from gateway_api.handlers.requests import Requests
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """The parts of the gateway that routes use."""
+
+    requests: Requests
+    authenticator: Authenticator
+    health: Health
+
+
+class ExactRequest(Request):
+    """A request whose JSON numbers keep every digit (Decimal, no float) and whose NaN and Infinity are not JSON."""
+
+    async def json(self) -> Any:
+        """The parsed body; json.JSONDecodeError when it is not JSON."""
+        if not hasattr(self, "_json"):
+            body = await self.body()
+            try:
+                self._json = json.loads(body, parse_float=Decimal, parse_constant=_not_json)
+            except UnicodeDecodeError as error:
+                msg = "not UTF-8"
+                raise json.JSONDecodeError(msg, "", error.start) from error
+        return self._json
+
+
+class AuthenticatedRoute(APIRoute):
+    """A route that reads nothing of a request before it knows who sent it: 401 wins over 422, malformed JSON included."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The route's handler behind the authentication."""
+        handle = super().get_route_handler()
+
+        async def authenticated(request: Request) -> Response:
+            request.state.user = await _authenticate(request)
+            return await handle(ExactRequest(request.scope, request.receive))
+
+        return authenticated
+
+
+class _DocumentedBasic(HTTPBasic):
+    """Puts the scheme into the OpenAPI document; `AuthenticatedRoute` does the work."""
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+        return None
+
+
+BASIC = Security(_DocumentedBasic(description="The user and password printed at the first start, or set by the operator."))
+
+
+async def _authenticate(request: Request) -> str:
+    credentials = _basic_credentials(request.headers.get("authorization"))
+    if credentials is None:
+        raise _unauthorised("Not authenticated")
+    username, password = credentials
+    gateway: Gateway = request.app.state.gateway
+    if not await gateway.authenticator.authenticate(username, password):
+        raise _unauthorised("Incorrect username or password")
+    return username
+
+
+def _basic_credentials(header: str | None) -> tuple[str, str] | None:
+    """User and password of a Basic header, in UTF-8 or Latin-1 (clients differ); None when it is not readable."""
+    scheme, _, encoded = (header or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True)
+    except (ValueError, binascii.Error):
+        return None
+    try:
+        text = decoded.decode()
+    except UnicodeDecodeError:
+        text = decoded.decode("latin-1")
+    username, separator, password = text.partition(":")
+    return (username, password) if separator else None
+
+
+def _unauthorised(detail: str) -> HTTPException:
+    return HTTPException(401, detail, headers={"WWW-Authenticate": "Basic"})
+
+
+def _not_json(constant: str) -> Never:
+    msg = f"{constant} is not a JSON value"
+    raise json.JSONDecodeError(msg, constant, 0)
+
+
+def _gateway(request: Request) -> Gateway:
+    gateway: Gateway = request.app.state.gateway
+    return gateway
+
+
+async def _reading(request: Request) -> Metadata:
+    return Metadata(
+        actor=request.state.user, correlation_id=correlation_id(request.state.request_id), traceparent=traceparent()
+    )
+
+
+async def _commanding(
+    request: Request,
+    response: Response,
+    key: Annotated[
+        str | None,
+        Header(
+            alias=idempotency.HEADER,
+            description="1 to 255 visible ASCII characters. The same key on the same route is carried out at most once.",
+            json_schema_extra={"example": "5f3b7a62-rebalance-1"},
+        ),
+    ] = None,
+) -> Metadata:
+    used = idempotency.checked(key) if key is not None else str(uuid4())
+    request.state.idempotency_key = used
+    return Metadata(
+        message_id=idempotency.command_id(request.state.user, request.method, request.url.path, used),
+        actor=request.state.user,
+        correlation_id=correlation_id(request.state.request_id),
+        traceparent=traceparent(),
+    )
+
+
+async def _bus(request: Request) -> Requests:
+    return _gateway(request).requests
+
+
+async def _health(request: Request) -> Health:
+    return _gateway(request).health
+
+
+Bus = Annotated[Requests, Depends(_bus)]
+"""Requests to the services."""
+
+SystemHealth = Annotated[Health, Depends(_health)]
+"""The health of the whole system."""
+
+Reading = Annotated[Metadata, Depends(_reading)]
+"""The metadata of a query."""
+
+Commanding = Annotated[Metadata, Depends(_commanding)]
+"""The metadata of a command; its message id comes from the Idempotency-Key, or from a key made here and sent back."""

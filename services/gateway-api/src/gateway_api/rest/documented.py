@@ -1,0 +1,48 @@
+"""Responses that several routes document alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway_api.domain.problem import MEDIA_TYPE
+from gateway_api.views.problems import Detail, HTTPValidationError, Problem
+
+type Responses = dict[int | str, dict[str, Any]]
+
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds until a retry makes sense.", "schema": {"type": "integer"}}}
+
+
+def refused(status: int, description: str) -> Responses:
+    """A refusal of the owning service as problem details."""
+    return {status: {"description": description, "content": {MEDIA_TYPE: {"schema": _reference("Problem")}}}}
+
+
+def _reference(schema: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{schema}"}
+
+
+UNAUTHENTICATED: Responses = {
+    401: {
+        "model": Detail,
+        "description": "No or wrong credentials.",
+        "headers": {"WWW-Authenticate": {"description": "Always `Basic`.", "schema": {"type": "string"}}},
+    }
+}
+NOT_VALID: Responses = {422: {"model": HTTPValidationError, "description": "The request does not fit its schema."}}
+UNAVAILABLE: Responses = {
+    503: {
+        "description": "The owning service or the exchange cannot serve this now. After a timeout of a command the outcome "
+        "may be unknown: repeat it with the same `Idempotency-Key`.",
+        "content": {MEDIA_TYPE: {"schema": _reference("Problem")}},
+        "headers": _RETRY_AFTER,
+    }
+}
+COMMON: Responses = {**UNAUTHENTICATED, **NOT_VALID, **UNAVAILABLE}
+"""What every route of a family may answer."""
+
+REFERENCED = (Problem,)
+"""Models that responses name by reference; the application adds their schemas to the document."""
+
+UNKNOWN_ACCOUNT = refused(404, "No account of this name.")
+UNKNOWN_CONNECTOR = refused(404, "No connector of this name.")
+CURSOR_INVALID = refused(400, "The cursor was not made by this server.")

@@ -1,0 +1,87 @@
+"""Errors that arise in the gateway itself, as the contract shapes them."""
+
+from __future__ import annotations
+
+import json
+import logging
+from decimal import Decimal
+from typing import Any
+
+from contracts.rejections import Unavailable
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from service_kit.telemetry import current_trace_id
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway_api.domain import problem
+from gateway_api.domain.idempotency import IdempotencyKeyInvalid
+from gateway_api.rest.answers import JSON
+
+logger = logging.getLogger(__name__)
+
+HIDDEN = "[hidden]"
+SECRET_BODIES = frozenset({"/accounts/add-credential/{account_name}/{connector_name}"})
+"""Routes whose body holds secrets: their validation errors never repeat what was sent."""
+
+
+def install(app: FastAPI) -> None:
+    """Registers the handler of each class of error."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(Unavailable, _unavailable)
+    app.add_exception_handler(IdempotencyKeyInvalid, _key_not_valid)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette dispatches by class
+    return Response(json.dumps({"detail": error.detail}), error.status_code, error.headers, media_type=JSON)
+
+
+async def _not_valid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    secret = getattr(request.scope.get("route"), "path", None) in SECRET_BODIES
+    details = [_validation_detail(dict(each), hide_input=secret) for each in error.errors()]
+    return Response(json.dumps({"detail": details}, default=str), 422, media_type=JSON)
+
+
+def _validation_detail(error: dict[str, Any], *, hide_input: bool) -> dict[str, Any]:
+    """One entry of the 422 list, made of JSON values only (pydantic puts exceptions and decimals into `ctx` and `input`)."""
+    detail = {"type": error["type"], "loc": list(error["loc"]), "msg": error["msg"]}
+    detail["input"] = HIDDEN if hide_input else _encodable(error.get("input"))
+    if error.get("ctx"):
+        detail["ctx"] = _encodable(error["ctx"])
+    return detail
+
+
+def _encodable(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case Decimal():
+            return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+        case dict():
+            return {str(key): _encodable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_encodable(item) for item in value]
+        case _:
+            return str(value)
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Unavailable)  # noqa: S101
+    headers = {"Retry-After": str(error.retry_after)}
+    body = problem.problem(503, error.detail, type(error).__name__)
+    return Response(body, 503, headers, media_type=problem.MEDIA_TYPE)
+
+
+async def _key_not_valid(_: Request, error: Exception) -> Response:
+    return Response(problem.problem(400, str(error), type(error).__name__), 400, media_type=problem.MEDIA_TYPE)
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    trace_id = current_trace_id()
+    logger.error("Request failed", exc_info=error, extra={"trace_id": trace_id})
+    return Response(json.dumps({"detail": "Internal error", "trace_id": trace_id}), 500, media_type=JSON)

@@ -1,0 +1,90 @@
+"""What happens around every request: its id and trace, its path with or without a trailing slash."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection
+from uuid import uuid4
+
+from opentelemetry.trace import SpanKind
+from service_kit.telemetry import Tracing
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway_api.domain import idempotency
+from gateway_api.domain.trace import readable_request_id, readable_traceparent
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = "X-Request-Id"
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class RequestContext:
+    """Gives each request an id (the caller's, if it sent one) and continues its trace; both go back and into the logs."""
+
+    def __init__(self, application: ASGIApp, tracing: Tracing) -> None:
+        self._application = application
+        self._tracing = tracing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        request_id = readable_request_id(headers.get(REQUEST_ID)) or str(uuid4())
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        status = 500
+
+        async def reply(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                answer = MutableHeaders(scope=message)
+                answer[REQUEST_ID] = request_id
+                if "idempotency_key" in state:
+                    answer[idempotency.HEADER] = state["idempotency_key"]
+            await send(message)
+
+        started = time.perf_counter()
+        with self._tracing.span(scope["method"], SpanKind.SERVER, readable_traceparent(headers.get("traceparent"))) as span:
+            try:
+                await self._application(scope, receive, reply)
+            finally:
+                path = getattr(scope.get("route"), "path", "unmatched")
+                span.update_name(f"{scope['method']} {path}")
+                _log(scope["method"], path, status, request_id, time.perf_counter() - started)
+
+
+def _log(method: str, path: str, status: int, request_id: str, seconds: float) -> None:
+    """One line a request, by its route: paths and queries may hold names, headers hold credentials."""
+    level = logging.ERROR if status == 500 else logging.DEBUG if method in READING else logging.INFO
+    logger.log(
+        level,
+        "%s %s %d",
+        method,
+        path,
+        status,
+        extra={"request_id": request_id, "milliseconds": round(seconds * 1000, 1)},
+    )
+
+
+class OptionalTrailingSlash:
+    """Serves `/path` and `/path/` alike, without redirecting: clients lose bodies and credentials on redirects."""
+
+    def __init__(self, application: ASGIApp, slashed: Collection[str]) -> None:
+        self._application = application
+        self._slashed = frozenset(slashed)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] in {"http", "websocket"}:
+            scope = {**scope, "path": self._canonical(scope["path"])}
+        await self._application(scope, receive, send)
+
+    def _canonical(self, path: str) -> str:
+        bare = path.removesuffix("/")
+        return f"{bare}/" if f"{bare}/" in self._slashed else bare or "/"

@@ -1,0 +1,48 @@
+"""Settings of the gateway, from the environment or the service's env file."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+from service_kit.settings import ServiceSettings
+
+Listed = Annotated[tuple[str, ...], NoDecode]
+"""A list written as JSON or with commas."""
+
+
+class Settings(ServiceSettings):
+    """`GATEWAY_API_*`, and the `CORS_*` names that users of the Hummingbot API know."""
+
+    model_config = SettingsConfigDict(env_prefix="GATEWAY_API_")
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    username: str = Field(min_length=1)
+    password_hash: SecretStr
+    """The argon2 hash of the one user's password."""
+
+    services: Listed = ("accounts", "trading")
+    """The services that `/health` asks."""
+
+    authentication_ttl: float = Field(default=300, gt=0)
+    """Seconds for which verified credentials are remembered."""
+
+    cors_allow_origins: Listed = Field(default=(), validation_alias=AliasChoices("CORS_ALLOW_ORIGINS"))
+    cors_allow_origin_regex: str = Field(
+        default=r"https?://(localhost|127\.0\.0\.1)(:\d+)?", validation_alias=AliasChoices("CORS_ALLOW_ORIGIN_REGEX")
+    )
+    cors_allow_credentials: bool = Field(default=True, validation_alias=AliasChoices("CORS_ALLOW_CREDENTIALS"))
+    cors_allow_methods: Listed = Field(default=("*",), validation_alias=AliasChoices("CORS_ALLOW_METHODS"))
+    cors_allow_headers: Listed = Field(default=("*",), validation_alias=AliasChoices("CORS_ALLOW_HEADERS"))
+
+    @field_validator("services", "cors_allow_origins", "cors_allow_methods", "cors_allow_headers", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        if value.lstrip().startswith("["):
+            return json.loads(value)
+        return [item.strip() for item in value.split(",") if item.strip()]
