@@ -1,0 +1,1 @@
+"""The write side: deciders, the event log, group commit, own views, the feed."""

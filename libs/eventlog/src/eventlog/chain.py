@@ -1,0 +1,50 @@
+"""Tamper evidence: each stored event carries a hash over its own content and its predecessor's hash.
+
+Position and transaction are left out: they say when an event was seen, not what it says, and differ after a restore.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from uuid import UUID
+
+from contracts.message import Metadata
+from pydantic_core import to_json
+
+GENESIS = bytes(32)
+"""The predecessor of a stream's first event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What the hash of one event covers."""
+
+    stream: str
+    version: int
+    topic: str
+    state: bytes
+    metadata: Metadata
+    recorded_at: datetime
+
+    def hash_after(self, previous: bytes) -> bytes:
+        """sha256 over the predecessor's hash, the event's place, type, metadata and state; 32 bytes."""
+        meta = self.metadata
+        head = (
+            self.stream,
+            self.version,
+            self.topic,
+            str(meta.message_id),
+            _text(meta.causation_id),
+            _text(meta.correlation_id),
+            meta.actor,
+            meta.traceparent,
+            self.recorded_at.astimezone(UTC).isoformat(timespec="microseconds"),
+        )
+        # The JSON array ends itself, so no two contents share one text.
+        return sha256(b"".join((previous, to_json(head), b"\n", self.state))).digest()
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,81 @@
+"""Connections to the service's schema, and which errors mean that the database is gone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
+from contracts.rejections import Unavailable
+
+type Connection = asyncpg.Connection[asyncpg.Record]
+type Pool = asyncpg.Pool[asyncpg.Record]
+
+CONNECT_SECONDS = 5.0
+STATEMENT_SECONDS = 60.0
+CONTEXT = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
+
+GONE: tuple[type[Exception], ...] = (
+    OSError,  # refused, reset, timed out
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shut down, crashed, starting up, cancelled
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.IdleInTransactionSessionTimeoutError,
+)
+
+
+def is_gone(error: BaseException) -> bool:
+    """Whether an error says that the database cannot be used now, rather than that the statement is wrong."""
+    if isinstance(error, GONE):
+        return True
+    # asyncpg has no class of its own for using a connection or pool that was closed meanwhile.
+    return type(error) is asyncpg.InterfaceError and "clos" in str(error)
+
+
+@contextmanager
+def unavailable_when_gone() -> Iterator[None]:
+    """Turn errors of a lost database into `Unavailable`."""
+    try:
+        yield
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if not is_gone(error):
+            raise
+        msg = "The database is not available"
+        raise Unavailable(msg) from error
+
+
+class Database:
+    """One service's schema in one Postgres database."""
+
+    def __init__(self, url: str, schema: str) -> None:
+        if not CONTEXT.match(schema):
+            msg = f"not a schema name: {schema!r}"
+            raise ValueError(msg)
+        self.schema = schema
+        self._url = url
+        self._settings = {
+            "search_path": schema,
+            "application_name": f"hummingbus {schema}",
+            "timezone": "UTC",
+            "jit": "off",
+            # An idle writing transaction hides every later event of the whole cluster from the feeds.
+            "idle_in_transaction_session_timeout": "10s",
+        }
+
+    async def connect(self, statement_seconds: float | None = STATEMENT_SECONDS) -> Connection:
+        """A connection of its own, whose search path is the schema."""
+        return await asyncpg.connect(
+            self._url, timeout=CONNECT_SECONDS, command_timeout=statement_seconds, server_settings=self._settings
+        )
+
+    async def pool(self, size: int) -> Pool:
+        """A pool of at most `size` connections, opened on demand."""
+        return await asyncpg.create_pool(
+            self._url,
+            min_size=0,
+            max_size=size,
+            timeout=CONNECT_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            server_settings=self._settings,
+        )

@@ -1,0 +1,184 @@
+"""The group-commit recorder: one task, one connection; whatever is queued goes in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+import asyncpg
+from contracts.rejections import Unavailable
+
+from eventlog import rows
+from eventlog.batch import Append, BatchWriter, Outcome
+from eventlog.database import Connection, is_gone
+
+log = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 10_000
+BATCH_LIMIT = 500
+RACES = 3
+"""How often a batch is tried when other processes append to its streams at the same time."""
+PATIENCE_SECONDS = 5.0
+"""How long an append waits for a database that is away before it is refused."""
+SHORTEST_DELAY_SECONDS = 0.02
+LONGEST_DELAY_SECONDS = 0.5
+
+
+class Recorder:
+    """Commits appends in the order they come, many at a time. All methods belong to one event loop."""
+
+    def __init__(
+        self, connect: Callable[[], Awaitable[Connection]], writer: BatchWriter, committed: Callable[[], None]
+    ) -> None:
+        self._connect = connect
+        self._writer = writer
+        self._committed = committed
+        self._queue: deque[Append] = deque()
+        self._wake = asyncio.Event()
+        self._closing = False
+        self._delay = SHORTEST_DELAY_SECONDS
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the writer has a live connection."""
+        return self._connection is not None and not self._connection.is_closed()
+
+    def start(self) -> None:
+        """Start the writer task."""
+        self._task = asyncio.create_task(self._run(), name="event-log-writer")
+
+    async def stop(self) -> None:
+        """Commit what is queued, refuse what cannot be committed in time, close the connection."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        self._refuse(self._queue)
+        self._queue.clear()
+        await self._close()
+
+    def submit(self, append: Append) -> None:
+        """Queue an append; its future gets the outcome. Unavailable when the queue is full or the writer is not running."""
+        if self._closing or self._task is None or self._task.done():
+            msg = "The event log is not running"
+            raise Unavailable(msg)
+        if len(self._queue) >= QUEUE_LIMIT:
+            msg = "Too many appends are waiting"
+            raise Unavailable(msg)
+        self._queue.append(append)
+        self._wake.set()
+
+    async def _run(self) -> None:
+        while self._queue or not self._closing:
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                await self._reconnect()
+            elif batch := self._next_batch():
+                await self._write(connection, batch)
+            elif not self._closing:
+                self._wake.clear()
+                await self._wake.wait()
+
+    def _next_batch(self) -> list[Append]:
+        batch: list[Append] = []
+        events = 0
+        while self._queue and events < BATCH_LIMIT:
+            append = self._queue.popleft()
+            if not append.done.done():  # its caller gave up
+                batch.append(append)
+                events += 1 + len(append.events)
+        return batch
+
+    async def _write(self, connection: Connection, batch: Sequence[Append]) -> None:
+        result = await self._attempt(connection, batch)
+        if isinstance(result, dict):
+            self._settle(result)
+        elif is_gone(result) or connection.is_closed():
+            log.warning("event log lost its database: %s", result)
+            await self._close()
+            self._refuse(batch, "The database went away; whether this was stored is not known")
+        elif len(batch) == 1:
+            _fail(batch[0], result)
+        else:
+            # One of them made the transaction fail: alone, each gets its own outcome.
+            for index, append in enumerate(batch):
+                if connection.is_closed():
+                    self._queue.extendleft(reversed(batch[index:]))
+                    return
+                await self._write(connection, [append])
+
+    async def _attempt(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome] | BaseException:
+        """The outcomes, or what made the transaction fail. A view's bug is the error of its append, not the writer's end."""
+        error: BaseException | None = None
+        for _ in range(RACES):
+            task = asyncio.create_task(self._writer.store(connection, batch))
+            await asyncio.wait({task})
+            error = task.exception()
+            if error is None:
+                return task.result()
+            if not _is_race(error):
+                return error
+        contended = Unavailable("The stream is being written by another process", retry_after=1)
+        contended.__cause__ = error
+        return contended
+
+    def _settle(self, outcomes: dict[Append, Outcome]) -> None:
+        for append, outcome in outcomes.items():
+            if append.done.done():
+                continue
+            if isinstance(outcome, list):
+                append.done.set_result(outcome)
+            else:
+                append.done.set_exception(outcome)
+        if any(isinstance(outcome, list) and outcome for outcome in outcomes.values()):
+            self._committed()
+
+    async def _reconnect(self) -> None:
+        """Connect, or wait a little and refuse the appends that waited too long."""
+        try:
+            connection = await self._connect()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("event log cannot reach its database: %s", error)
+            self._refuse_overdue()
+            await asyncio.sleep(self._delay)
+            self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
+        else:
+            # Also when nothing is queued: readiness should be true again before the next append.
+            connection.add_termination_listener(lambda _: self._wake.set())
+            self._connection = connection
+            self._delay = SHORTEST_DELAY_SECONDS
+
+    def _refuse_overdue(self) -> None:
+        due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
+        overdue = [append for append in self._queue if append.queued_at < due]
+        self._refuse(overdue)
+        self._queue = deque(append for append in self._queue if append.queued_at >= due)
+
+    def _refuse(self, appends: Sequence[Append] | deque[Append], detail: str = "The database is not available") -> None:
+        for append in appends:
+            _fail(append, Unavailable(detail))
+
+    async def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        if self._closing and not connection.is_closed():
+            await connection.close(timeout=1)
+        else:
+            connection.terminate()
+
+
+def _fail(append: Append, error: BaseException) -> None:
+    if not append.done.done():
+        append.done.set_exception(error)
+
+
+def _is_race(error: BaseException) -> bool:
+    """Another process touched the same rows at the same time; trying again tells who lost."""
+    if isinstance(error, asyncpg.UniqueViolationError):
+        return bool(error.constraint_name == rows.PLACE)
+    return isinstance(error, asyncpg.TransactionRollbackError)  # deadlock, serialisation

@@ -1,0 +1,91 @@
+"""Rows of the event table, and events out of them."""
+
+from __future__ import annotations
+
+import asyncpg
+from contracts.message import Metadata
+
+from eventlog import mapping
+from eventlog.chain import Content
+from eventlog.recorded import Recorded
+
+EVENTS = "stored_events"
+SNAPSHOTS = "snapshots"
+FENCES = "fences"
+DEFINITIONS = "view_definitions"
+OWN_TABLES = frozenset({EVENTS, SNAPSHOTS, FENCES, DEFINITIONS})
+
+PLACE = "stored_events_place"
+"""The constraint that a version of a stream exists once."""
+
+_CONTENT = (
+    "originator_id, originator_version, topic, state, message_id, causation_id, correlation_id, actor, traceparent, recorded_at"
+)
+
+INSERT = f"""
+INSERT INTO {EVENTS} ({_CONTENT}, hash)
+SELECT {_CONTENT}, hash FROM unnest(
+  $1::text[], $2::bigint[], $3::text[], $4::bytea[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[],
+  $10::timestamptz[], $11::bytea[]
+) WITH ORDINALITY AS row({_CONTENT}, hash, place)
+ORDER BY place
+RETURNING notification_id, tx
+"""  # noqa: S608 - constants
+
+# LATERAL with a limit keeps this one index descent a stream: a plain join became a hash join over the whole table.
+HEADS = f"""
+SELECT stream.id, head.originator_version, head.hash FROM unnest($1::text[]) AS stream(id)
+CROSS JOIN LATERAL (
+  SELECT originator_version, hash FROM {EVENTS} WHERE originator_id = stream.id ORDER BY originator_version DESC LIMIT 1
+) AS head
+"""  # noqa: S608 - constants
+
+_SELECT = f"SELECT {_CONTENT}, notification_id, tx FROM {EVENTS} "  # noqa: S608 - constants
+
+OF_STREAM = _SELECT + "WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version"
+OF_CAUSE = _SELECT + "WHERE originator_id = $1 AND causation_id = $2 ORDER BY originator_version"
+AFTER = _SELECT + "WHERE (tx, notification_id) > ($1, $2) ORDER BY tx, notification_id LIMIT $3"
+# Transactions below the oldest one still running are all visible: nothing can appear behind the reader.
+FEED = (
+    _SELECT
+    + "WHERE (tx, notification_id) > ($1, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())"
+    + " ORDER BY tx, notification_id LIMIT $3"
+)
+CHAIN = f"SELECT {_CONTENT}, hash FROM {EVENTS} WHERE originator_id = $1 ORDER BY originator_version"  # noqa: S608 - constants
+
+
+def metadata_of(row: asyncpg.Record) -> Metadata:
+    """The metadata columns of a row."""
+    return Metadata.model_construct(
+        message_id=row["message_id"],
+        causation_id=row["causation_id"],
+        correlation_id=row["correlation_id"],
+        actor=row["actor"],
+        traceparent=row["traceparent"],
+    )
+
+
+def recorded_of(row: asyncpg.Record) -> Recorded:
+    """The event of a row, upcast where it is old; `eventlog.errors.EventUnknown` when there is no class for it."""
+    stream, version = row["originator_id"], row["originator_version"]
+    return Recorded(
+        event=mapping.load(stream, version, row["topic"], row["state"]),
+        stream=stream,
+        version=version,
+        position=row["notification_id"],
+        tx=row["tx"],
+        metadata=metadata_of(row),
+        recorded_at=row["recorded_at"],
+    )
+
+
+def content_of(row: asyncpg.Record) -> Content:
+    """What the hash of a row covers."""
+    return Content(
+        stream=row["originator_id"],
+        version=row["originator_version"],
+        topic=row["topic"],
+        state=row["state"],
+        metadata=metadata_of(row),
+        recorded_at=row["recorded_at"],
+    )

@@ -1,0 +1,114 @@
+"""Writes of views: SQLAlchemy Core clauses compiled once into SQL for asyncpg."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pydantic_core import to_json
+from sqlalchemy import BindParameter, ClauseElement, Insert, MetaData, UpdateBase
+from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from eventlog.recorded import Recorded
+
+
+def _json_text(value: object) -> str:
+    return to_json(value).decode()
+
+
+DIALECT = PGDialect_asyncpg(json_serializer=_json_text)  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """SQL with `$1`, `$2`, ... and the arguments of one execution."""
+
+    sql: str
+    args: tuple[object, ...]
+
+
+class View(Protocol):
+    """A read model of this service's own events.
+
+    `project` gives the writes of one event; they run in the append's transaction. Rows that events of several streams write
+    must not depend on the order of those streams. `metadata` holds the view's tables, without a schema.
+    """
+
+    name: str
+    metadata: MetaData
+
+    def project(self, recorded: Recorded) -> Iterable[Write]:
+        """The writes of one event; it neither reads nor waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    name: str
+    required: bool
+    value: object
+    convert: Callable[[Any], Any] | None
+
+    def given(self, params: dict[str, object]) -> object:
+        if self.name in params:
+            value = params[self.name]
+        elif self.required:
+            msg = f"parameter {self.name} is missing"
+            raise TypeError(msg)
+        else:
+            value = self.value
+        return value if self.convert is None else self.convert(value)
+
+
+class Statement:
+    """A clause compiled once. Its parameters are `bindparam`s; literals in the clause keep their value.
+
+    An `insert(table)` without `values` takes every column as a parameter. TypeError for what cannot be compiled ahead:
+    `IN` over a parameter (use `= any_(bindparam(...))` with an array type) and columns with Python-side defaults.
+    """
+
+    def __init__(self, clause: ClauseElement) -> None:
+        compiled = _compile(clause)
+        if compiled.post_compile_params or compiled.literal_execute_params:
+            msg = "a list parameter of IN cannot be compiled ahead: compare with any_() of an array parameter"
+            raise TypeError(msg)
+        self.sql = str(compiled)
+        self._parameters = _parameters(compiled)
+        self._names = frozenset(parameter.name for parameter in self._parameters)
+
+    def bind(self, **params: object) -> Write:
+        """The write of one execution; TypeError when a parameter is missing or unknown."""
+        if unknown := params.keys() - self._names:
+            msg = f"no such parameter: {', '.join(sorted(unknown))}"
+            raise TypeError(msg)
+        return Write(self.sql, tuple(parameter.given(params) for parameter in self._parameters))
+
+
+def literal(clause: ClauseElement) -> Write:
+    """A clause with all its values, for one execution; lists of IN are expanded."""
+    compiled = _compile(clause, render_postcompile=True)
+    return Write(str(compiled), tuple(parameter.given({}) for parameter in _parameters(compiled)))
+
+
+def _compile(clause: ClauseElement, **options: bool) -> SQLCompiler:
+    # Inline: SQLAlchemy would otherwise add RETURNING for generated keys.
+    clause = clause.inline() if isinstance(clause, Insert) else clause
+    compiled = clause.compile(dialect=DIALECT, compile_kwargs=options)
+    if not isinstance(compiled, SQLCompiler):
+        msg = f"not a statement with parameters: {clause}"
+        raise TypeError(msg)
+    if isinstance(clause, UpdateBase) and (compiled.insert_prefetch or compiled.update_prefetch):
+        msg = "a column with a Python-side default: give it a server default or a value"
+        raise TypeError(msg)
+    return compiled
+
+
+def _parameters(compiled: SQLCompiler) -> tuple[_Parameter, ...]:
+    return tuple(_parameter(name, compiled.binds[name]) for name in compiled.positiontup or ())
+
+
+def _parameter(name: str, bind: BindParameter[Any]) -> _Parameter:
+    convert = bind.type.dialect_impl(DIALECT).bind_processor(DIALECT)
+    return _Parameter(name, bind.required, bind.effective_value, convert)
