@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from pydantic_core import to_json
 from sqlalchemy import BindParameter, ClauseElement, Insert, MetaData, UpdateBase
@@ -88,14 +88,21 @@ class Statement:
 
 def literal(clause: ClauseElement) -> Write:
     """A clause with all its values, for one execution; lists of IN are expanded."""
-    compiled = _compile(clause, render_postcompile=True)
-    return Write(str(compiled), tuple(parameter.given({}) for parameter in _parameters(compiled)))
+    compiled = _compile(clause)
+    expanded = compiled.construct_expanded_state()
+    converters: dict[str, Callable[[Any], Any] | None] = {one.name: one.convert for one in _parameters(compiled)}
+    converters.update(cast("Mapping[str, Callable[[Any], Any]]", expanded.processors))
+    args: list[object] = []
+    for name in expanded.positiontup or ():
+        value, convert = expanded.parameters[name], converters.get(name)
+        args.append(value if convert is None else convert(value))
+    return Write(expanded.statement, tuple(args))
 
 
-def _compile(clause: ClauseElement, **options: bool) -> SQLCompiler:
+def _compile(clause: ClauseElement) -> SQLCompiler:
     # Inline: SQLAlchemy would otherwise add RETURNING for generated keys.
     clause = clause.inline() if isinstance(clause, Insert) else clause
-    compiled = clause.compile(dialect=DIALECT, compile_kwargs=options)
+    compiled = clause.compile(dialect=DIALECT)
     if not isinstance(compiled, SQLCompiler):
         msg = f"not a statement with parameters: {clause}"
         raise TypeError(msg)
