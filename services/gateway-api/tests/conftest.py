@@ -1,0 +1,60 @@
+"""A gateway in front of services in memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.types import ASGIApp
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_services import FakeServices
+
+from gateway_api.handlers.authentication import Authenticator
+from gateway_api.handlers.health import Health
+from gateway_api.handlers.requests import Requests
+from gateway_api.rest.application import Cors, application
+from gateway_api.rest.call import Gateway
+from service_kit.telemetry import Tracing
+
+USERNAME, PASSWORD = "trader", "correct horse"
+LOCAL = r"https?://(localhost|127\.0\.0\.1)(:\d+)?"
+
+
+class PlainPassword:
+    """A PasswordVerifier without the cost of a hash."""
+
+    async def verify(self, password: str) -> bool:
+        return password == PASSWORD
+
+
+@pytest.fixture
+def services() -> FakeServices:
+    return FakeServices()
+
+
+@pytest.fixture
+def served(services: FakeServices) -> ASGIApp:
+    gateway = Gateway(
+        requests=Requests(services),
+        authenticator=Authenticator(USERNAME, PlainPassword()),
+        health=Health(services, ("accounts", "trading"), "sandbox", lambda: None),
+    )
+    return application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"))
+
+
+@pytest.fixture
+async def anonymous(served: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(served, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+        yield client
+
+
+@pytest.fixture
+async def http(anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
+    anonymous.auth = (USERNAME, PASSWORD)
+    return anonymous

@@ -1,0 +1,120 @@
+"""The services behind the gateway, in memory: every message is recorded and answered from a table a test can change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts import naming
+from contracts.message import Message, Metadata
+from contracts.rejections import Rejection, Unavailable
+from service_kit.bus import NoResponders, Response
+from service_kit.wire import refused
+
+ORDER = {
+    "order_id": "o-1",
+    "account_name": "master_account",
+    "connector_name": "binance",
+    "trading_pair": "BTC-USDT",
+    "trade_type": "BUY",
+    "amount": "0.1",
+    "order_type": "LIMIT",
+    "price": "60000",
+    "status": "submitted",
+}
+PAGE = {"data": [], "pagination": {"limit": 100, "has_more": False, "next_cursor": None, "total_count": 0}}
+HISTORY_FILTERS = {"account_names": None, "connector_names": None, "start_time": None, "end_time": None, "interval": "5m"}
+HISTORY = {
+    "data": [],
+    "pagination": {"limit": 100, "has_more": False, "next_cursor": None, "current_cursor": None, "filters": HISTORY_FILTERS},
+}
+TOKEN = {"token": "BTC", "units": 1.0, "price": 60000.0, "value": 60000.0, "available_units": 1.0}
+
+ANSWERS: dict[str, Any] = {
+    "ListAccounts": ["master_account"],
+    "ListCredentials": ["binance"],
+    "CreateAccount": {"account": "a", "version": 1},
+    "DeleteAccount": {"account": "a", "version": 2},
+    "AddCredential": {"account": "a", "version": 3},
+    "DeleteCredential": {"account": "a", "version": 4},
+    "RefreshPortfolio": {"refreshed": ["master_account.binance"], "failed": {}},
+    "GetPortfolioState": {"master_account": {"binance": [TOKEN]}},
+    "GetPortfolioHistory": HISTORY,
+    "GetPortfolioDistribution": {
+        "total_portfolio_value": 0,
+        "token_count": 0,
+        "distribution": [],
+        "account_filter": "all_accounts",
+    },
+    "GetAccountsDistribution": {"total_portfolio_value": 0, "account_count": 0, "distribution": []},
+    "ListConnectors": ["binance", "binance_perpetual"],
+    "GetConfigMap": {"binance_api_key": {"type": "SecretStr", "required": True}},
+    "GetOrderTypes": {"connector": "binance", "supported_order_types": ["LIMIT", "LIMIT_MAKER", "MARKET"]},
+    "GetTradingRules": {"BTC-USDT": {"min_order_size": 0.00001}},
+    "PlaceOrder": ORDER,
+    "CancelOrder": {"order_ids": ["o-1"]},
+    "CancelOrders": {"order_ids": ["o-1", "o-2"]},
+    "ActiveOrders": PAGE,
+    "SearchOrders": PAGE,
+    "SearchTrades": PAGE,
+    "GetSession": {"account": "master_account", "connector": "binance", "state": "starting", "reason": None},
+    "GetHealth": {"status": "ready", "version": "0.1.0"},
+}
+
+type Outcome = Response | Rejection | Unavailable | Callable[[Message], Any] | dict[str, Any] | list[Any]
+
+
+@dataclass
+class Sent:
+    """One request that reached the bus."""
+
+    subject: str
+    message: Message
+    metadata: Metadata
+    timeout: float
+
+
+@dataclass
+class FakeServices:
+    """A Messenger."""
+
+    answers: dict[str, Outcome] = field(default_factory=lambda: dict(ANSWERS))
+    sent: list[Sent] = field(default_factory=list)
+
+    async def request(self, subject: str, message: Message, metadata: Metadata, timeout: float) -> Response:
+        self.sent.append(Sent(subject, message, metadata, timeout))
+        message.model_dump_json()
+        outcome = self.answers[type(message).__name__]
+        match outcome:
+            case Response():
+                return outcome
+            case Rejection():
+                answer = refused(outcome)
+                return Response(answer.status, answer.body)
+            case Unavailable():
+                raise outcome
+            case _ if callable(outcome):
+                return Response(200, json.dumps(outcome(message)).encode())
+            case _:
+                return Response(200, json.dumps(outcome).encode())
+
+    def nobody_serves(self, *names: str) -> None:
+        """No replica subscribes to these messages."""
+        for name in names:
+            self.answers[name] = NoResponders(f"Nobody serves {name} now")
+
+    def of(self, message: type[Message]) -> list[Sent]:
+        """The requests of one class."""
+        return [sent for sent in self.sent if isinstance(sent.message, message)]
+
+    @property
+    def last(self) -> Sent:
+        """The latest request."""
+        return self.sent[-1]
+
+
+def session_subject(command: type[Any]) -> str:
+    """Where commands of the tests' session go."""
+    return naming.session_command_subject("master_account", "binance", command)
