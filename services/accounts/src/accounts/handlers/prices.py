@@ -1,0 +1,78 @@
+"""Prices of tokens in the quote token: asked for at most every few seconds, remembered for when nobody can tell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from contracts.message import Metadata, utc_now
+from contracts.rejections import Unavailable
+from eventlog.log import EventLog
+
+from accounts.domain.portfolio import QUOTE_TOKEN
+from accounts.views.prices import last_prices, save_prices
+
+logger = logging.getLogger(__name__)
+
+FRESH_SECONDS = 5.0
+
+
+class Rates(Protocol):
+    """Who knows rates."""
+
+    async def rates(self, tokens: Sequence[str], quote_token: str, metadata: Metadata) -> Mapping[str, Decimal | None]:
+        """The price of each token, None where there is none. Raises Unavailable."""
+        ...
+
+
+class Prices:
+    """The last known prices. A price that cannot be had anew stays what it was; one never known is left out."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        rates: Rates,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._log = log
+        self._rates = rates
+        self._clock = clock
+        self._monotonic = monotonic
+        self._known: dict[str, Decimal] | None = None
+        self._asked: dict[str, float] = {}
+        self._turn = asyncio.Lock()
+
+    async def of(self, tokens: Sequence[str], metadata: Metadata) -> Mapping[str, Decimal]:
+        """Prices of at least these tokens, none older than five seconds where the exchanges answer."""
+        if self._known is None or self._stale(tokens):
+            async with self._turn:
+                if self._known is None:
+                    self._known = await last_prices(self._log)
+                if stale := self._stale(tokens):
+                    self._known |= await self._read(stale, self._known, metadata)
+        return self._known
+
+    def _stale(self, tokens: Sequence[str]) -> list[str]:
+        since = self._monotonic() - FRESH_SECONDS
+        return [token for token in tokens if self._asked.get(token, since) <= since]
+
+    async def _read(self, tokens: Sequence[str], known: Mapping[str, Decimal], metadata: Metadata) -> dict[str, Decimal]:
+        try:
+            rates = await self._rates.rates(tokens, QUOTE_TOKEN, metadata)
+        except Unavailable as error:
+            logger.warning("no rates, the last known count: %s", error.detail)
+            rates = {}
+        now = self._monotonic()
+        self._asked.update(dict.fromkeys(tokens, now))
+        prices = {token: price for token, price in rates.items() if price is not None}
+        changed = {token: price for token, price in prices.items() if known.get(token) != price}
+        if changed:
+            await save_prices(self._log, changed, self._clock())
+        return prices
