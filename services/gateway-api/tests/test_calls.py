@@ -7,9 +7,8 @@ from uuid import UUID
 import httpx
 import pytest
 from fake_services import FakeServices
-from test_routes import ORDER_BODY
-
 from gateway_api.domain.idempotency import command_id
+from test_routes import ORDER_BODY
 
 
 async def test_request_id_is_kept_or_made(http: httpx.AsyncClient, services: FakeServices) -> None:

@@ -7,13 +7,12 @@ import logging
 
 import httpx
 import pytest
-from fake_services import FakeServices
-from test_routes import ORDER_BODY
-
 from contracts.accounts import AccountUnknown
 from contracts.rejections import Unavailable
 from contracts.trading import GetSession
+from fake_services import FakeServices
 from service_kit.bus import NoAnswer, Response
+from test_routes import ORDER_BODY
 
 JSON = {"content-type": "application/json"}
 
@@ -109,7 +108,9 @@ async def test_missing_query_parameter(http: httpx.AsyncClient) -> None:
     assert response.json()["detail"][0]["loc"] == ["query", "account_name"]
 
 
-@pytest.mark.parametrize("values", [{"k": {"nested": "canary-secret"}}, ["canary-secret"], {"k": [1, "canary-secret"]}, "canary-secret"])
+@pytest.mark.parametrize(
+    "values", [{"k": {"nested": "canary-secret"}}, ["canary-secret"], {"k": [1, "canary-secret"]}, "canary-secret"]
+)
 async def test_secrets_are_not_repeated(http: httpx.AsyncClient, services: FakeServices, values: object) -> None:
     response = await http.post("/accounts/add-credential/a/binance", json=values)
     assert response.status_code == 422

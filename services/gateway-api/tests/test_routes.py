@@ -7,8 +7,6 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from fake_services import ANSWERS, ORDER, FakeServices, session_subject
-
 from contracts import naming
 from contracts.accounts import (
     AccountUnknown,
@@ -22,6 +20,7 @@ from contracts.accounts import (
     RefreshPortfolio,
 )
 from contracts.trading import CancelOrder, CancelOrders, GetTradingRules, PlaceOrder, SearchOrders, SearchTrades, Side
+from fake_services import ANSWERS, ORDER, FakeServices, session_subject
 from service_kit.bus import NoAnswer
 
 READS = [

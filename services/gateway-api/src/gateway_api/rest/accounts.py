@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from contracts.accounts import AddCredential, CreateAccount, DeleteAccount, DeleteCredential, ListAccounts, ListCredentials
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Query
 from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway_api.rest.answers import done, refusal, relayed, told
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, UNKNOWN_ACCOUNT, refused
-from gateway_api.rest.fields import Text
+from gateway_api.rest.fields import AccountName, ConnectorName, Text
 from gateway_api.views.accounts import Message
 
 PROOF_TIMEOUT = 60.0
@@ -27,8 +27,6 @@ router = APIRouter(
     prefix="/accounts", tags=["Accounts"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON
 )
 
-AccountName = Annotated[Text, Path(description="Letters, digits, `_` and `-`.", examples=["master_account"])]
-ConnectorName = Annotated[Text, Path(examples=["binance"])]
 AccountNameQuery = Annotated[Text, Query(description="Letters, digits, `_` and `-`, at most 64.", examples=["arbitrage"])]
 Force = Annotated[bool, Query(description="Delete although orders are open; the orders stay open on the exchange.")]
 

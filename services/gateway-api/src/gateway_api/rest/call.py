@@ -69,7 +69,11 @@ class _DocumentedBasic(HTTPBasic):
         return None
 
 
-BASIC = Security(_DocumentedBasic(description="The user and password printed at the first start, or set by the operator."))
+BASIC = Security(
+    _DocumentedBasic(
+        scheme_name="HTTPBasic", description="The user and password printed at the first start, or set by the operator."
+    )
+)
 
 
 async def _authenticate(request: Request) -> str:

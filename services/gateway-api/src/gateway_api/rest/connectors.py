@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from contracts.trading import GetConfigMap, GetOrderTypes, GetTradingRules, ListConnectors
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from gateway_api.rest.answers import relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Reading
 from gateway_api.rest.documented import COMMON, UNKNOWN_CONNECTOR
-from gateway_api.rest.fields import Text, Texts
+from gateway_api.rest.fields import ConnectorName, Texts
 from gateway_api.views.connectors import ConfigField, OrderTypes, TradingPairNotFound, TradingRule
 
 RULES_TIMEOUT = 30.0
@@ -21,7 +21,6 @@ router = APIRouter(
     prefix="/connectors", tags=["Connectors"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON
 )
 
-ConnectorName = Annotated[Text, Path(examples=["binance"])]
 Pairs = Annotated[Texts, Query(description="Only these trading pairs; repeat the parameter.", examples=[["BTC-USDT"]])]
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
+from fastapi import Path
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
@@ -13,6 +14,10 @@ from gateway_api.domain.times import instant
 
 Text = Annotated[str, StringConstraints(max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$")]
 """A line of text: nothing a database or a subject cannot hold."""
+
+
+AccountName = Annotated[Text, Path(description="Letters, digits, `_` and `-`.", examples=["master_account"])]
+ConnectorName = Annotated[Text, Path(description="As `/connectors/` lists it.", examples=["binance"])]
 
 
 def _none_when_empty(value: tuple[str, ...] | None) -> tuple[str, ...] | None:

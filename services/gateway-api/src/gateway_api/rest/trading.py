@@ -24,14 +24,23 @@ from starlette.responses import Response
 from gateway_api.rest.answers import JSON, refusal, relayed, told
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, CURSOR_INVALID, refused
-from gateway_api.rest.fields import AccountNames, ConnectorNames, Cursor, From, Limit, Text, TradingPairs, Until
+from gateway_api.rest.fields import (
+    AccountName,
+    AccountNames,
+    ConnectorName,
+    ConnectorNames,
+    Cursor,
+    From,
+    Limit,
+    Text,
+    TradingPairs,
+    Until,
+)
 from gateway_api.views.accounts import Message
 from gateway_api.views.trading import CancelledOrders, OrderPage, TradePage, TradeResponse
 
 router = APIRouter(prefix="/trading", tags=["Trading"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON)
 
-AccountName = Annotated[Text, Path(examples=["master_account"])]
-ConnectorName = Annotated[Text, Path(examples=["binance"])]
 ClientOrderId = Annotated[Text, Path(description="The `order_id` that placing the order answered.")]
 Pair = Annotated[Text | None, Query(description="Only orders of this trading pair.", examples=["BTC-USDT"])]
 NO_SESSION = refused(404, "No account of this name, or it has no credential for the connector.")
