@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from decimal import Decimal
 from typing import Any, get_args, get_origin
 
 from contracts.accounts import ConnectorUnknown, CredentialFieldInvalid
+from contracts.rejections import Unavailable
 from pydantic import SecretStr, ValidationError
 
 from trading.adapters.engine import Engine
@@ -94,6 +96,22 @@ def _plain(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-def build_public(setting: Any, trading_pairs: Sequence[str] = ()) -> Any:
-    """A connector without keys, for public data only; nothing is connected."""
-    return setting.non_trading_connector_instance_with_default_configuration(list(trading_pairs))
+async def made_public(setting: Any) -> Any:
+    """A connector without keys, for public data only; nothing is connected. Unavailable when a library is missing."""
+    await _imported(setting)
+    return setting.non_trading_connector_instance_with_default_configuration([])
+
+
+async def made(setting: Any, fields: Mapping[str, str]) -> Any:
+    """`build`, with the connector's code imported off the loop. Unavailable when a library is missing."""
+    await _imported(setting)
+    return build(setting, fields)
+
+
+async def _imported(setting: Any) -> None:
+    """Import the connector's code off the loop."""
+    try:
+        await asyncio.to_thread(connector_class, setting)
+    except ImportError as missing:
+        msg = f"the engine cannot load '{setting.name}': {missing}"
+        raise Unavailable(msg, retry_after=3600) from missing

@@ -1,0 +1,95 @@
+"""What a failed call to an exchange proves: that nothing was done, or nothing at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from trading.adapters.venue import Attempt, VenueClosed
+from trading.handlers.exchange import Refused, Unproven
+
+EVIDENCE_LENGTH = 500
+
+REFUSING_STATUSES = frozenset({400, 401, 403, 404, 405, 406, 410, 413, 414, 415, 418, 422, 429, 451})
+"""HTTP statuses that say the request was turned away. 408, 409, 425 and all 5xx leave open what was done."""
+
+SPOT_UNPROVEN_CODES = frozenset({-1000, -1001, -1006, -1007, -1008, -1016})
+"""Binance's codes after which an order may exist: unknown error, internal error, unexpected response, time-out, overload."""
+
+DUPLICATE = "Duplicate order sent"
+"""Binance's proof of the opposite: an order with this client id is on the book."""
+
+_STATUS = re.compile(r"HTTP status is (\d{3})")
+_BODY = re.compile(r"Error: (.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeError:
+    """An exchange's answer as the engine reports it: HTTP status, error code and text where it gave them."""
+
+    status: int | None
+    code: int | str | None
+    reason: str
+    evidence: str
+
+    @property
+    def turned_away(self) -> bool:
+        """Whether the status says that the request was refused."""
+        return self.status in REFUSING_STATUSES
+
+
+def read(error: BaseException) -> ExchangeError:
+    """The answer inside an engine exception. Without one, `status` is None and `reason` describes the exception."""
+    text = str(error)
+    status = _STATUS.search(text)
+    if status is None:
+        return ExchangeError(None, None, _described(error), text[:EVIDENCE_LENGTH])
+    found = _BODY.search(text)
+    body = found.group(1).strip() if found else text
+    code, message = _code_and_message(body)
+    reason = message or body or f"HTTP {status.group(1)}"
+    if code is not None:
+        reason = f"{reason} ({code})"
+    return ExchangeError(
+        int(status.group(1)), code, reason[:EVIDENCE_LENGTH], f"HTTP {status.group(1)} {body}"[:EVIDENCE_LENGTH]
+    )
+
+
+def _described(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "the exchange did not answer in time"
+    text = str(error)
+    return f"{type(error).__name__}: {text}"[:EVIDENCE_LENGTH] if text else type(error).__name__
+
+
+def _code_and_message(body: str) -> tuple[int | str | None, str | None]:
+    try:
+        parsed = json.loads(body)
+    except ValueError:
+        return None, None
+    if not isinstance(parsed, Mapping):
+        return None, None
+    code = next(
+        (parsed[key] for key in ("code", "retCode", "ret_code", "label", "err-code", "error_code") if key in parsed), None
+    )
+    message = next(
+        (parsed[key] for key in ("msg", "message", "retMsg", "ret_msg", "err-msg", "error", "reason") if parsed.get(key)), None
+    )
+    usable = code if isinstance(code, int | str) and not isinstance(code, bool) else None
+    return usable, None if message is None else str(message)
+
+
+def judged(error: BaseException, attempt: Attempt, *, rest_only: bool) -> Refused | Unproven:
+    """What a failed submit or cancel proves.
+
+    Refused needs proof: the exchange turned the request away with a status and an own answer, or the request never left
+    (`rest_only`: the connector acts through the watched transport and nothing else).
+    """
+    answer = read(error)
+    if isinstance(error, VenueClosed) or (rest_only and not attempt.acted):
+        return Refused(f"nothing was sent: {answer.reason}", answer.evidence)
+    if answer.code in SPOT_UNPROVEN_CODES or DUPLICATE in answer.reason or not answer.turned_away:
+        return Unproven(answer.reason)
+    return Refused(answer.reason, answer.evidence)
