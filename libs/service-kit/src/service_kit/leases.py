@@ -1,0 +1,167 @@
+"""Exclusive leases over NATS KV, with a fencing token from the event log.
+
+The bucket forgets a key that is not renewed within the TTL. The holder measures the same time on its own monotonic clock, from
+before each renewal was sent, and stops earlier: there is no moment with two holders who both believe in their lease. Should
+a process sleep through that anyway, the log refuses its appends, because the next holder raised the fence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from contracts import naming
+from contracts.rejections import Unavailable
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+
+from service_kit.bus import NATS_AWAY, Bus
+
+if TYPE_CHECKING:
+    from eventlog.log import EventLog, Fence
+
+logger = logging.getLogger(__name__)
+
+TTL = 10.0
+"""Seconds after which a lease that is not renewed may be taken by another."""
+SAFE = 0.8
+"""The part of the TTL in which the holder believes in its lease."""
+
+
+class _Entry:
+    """Our value under one key of the bucket, and the revision it has there."""
+
+    def __init__(self, bucket: KeyValue, key: str, value: bytes, revision: int) -> None:
+        self._bucket = bucket
+        self._key = key
+        self._value = value
+        self._revision = revision
+
+    async def renew(self) -> bool:
+        """Write it again. False when another's value, or nothing, is there now. Raises NATS_AWAY."""
+        try:
+            self._revision = await self._bucket.update(self._key, self._value, last=self._revision)
+        except KeyWrongLastSequenceError:
+            # Perhaps an earlier renewal was stored and only its acknowledgement was lost.
+            return await self._find() and await self.renew()
+        return True
+
+    async def remove(self) -> None:
+        """Take it away if it is still ours. Raises NATS_AWAY."""
+        if await self._find():
+            await self._bucket.delete(self._key, last=self._revision)
+
+    async def _find(self) -> bool:
+        try:
+            entry = await self._bucket.get(self._key)
+        except KeyNotFoundError:
+            return False
+        if entry.value != self._value or entry.revision is None:
+            return False
+        self._revision = entry.revision
+        return True
+
+
+class Lease:
+    """A lease that is held and renewed in the background until it is released or `lost` is set.
+
+    Who sees `lost` set must stop acting at once; appends with `fence` are refused from when another holder has the lease.
+    """
+
+    def __init__(self, name: str, fence: Fence, entry: _Entry, *, asked: float, ttl: float) -> None:
+        self.name = name
+        self.fence = fence
+        self.lost = asyncio.Event()
+        self._entry = entry
+        self._ttl = ttl
+        self._deadline = asked + ttl * SAFE
+        self._renewal = asyncio.create_task(self._keep(), name=f"lease {name}")
+
+    @property
+    def held(self) -> bool:
+        """Whether the holder may act now. It asks the clock, so it is right even when the loop was blocked."""
+        return not self.lost.is_set() and time.monotonic() < self._deadline
+
+    async def release(self) -> None:
+        """Give the lease up so that another can take it at once. Never raises; without NATS the lease expires by itself."""
+        self._renewal.cancel()
+        await asyncio.wait([self._renewal])
+        self.lost.set()
+        try:
+            await asyncio.wait_for(self._entry.remove(), 2)
+        except NATS_AWAY as error:
+            logger.warning("lease %s not released: %s", self.name, type(error).__name__)
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(min(self._ttl / 4, max(0.0, self._deadline - time.monotonic())))
+            sent = time.monotonic()
+            if sent >= self._deadline:
+                return self._lose("not renewed in time")
+            try:
+                async with asyncio.timeout(min(self._ttl / 4, self._deadline - sent)):
+                    if not await self._entry.renew():
+                        return self._lose("taken by another, or wiped")
+                self._deadline = sent + self._ttl * SAFE
+            except NATS_AWAY as error:
+                logger.warning("lease %s not renewed yet: %s", self.name, type(error).__name__)
+
+    def _lose(self, reason: str) -> None:
+        logger.error("lease %s lost: %s", self.name, reason)
+        self.lost.set()
+
+
+class Leases:
+    """Acquires leases for one replica."""
+
+    def __init__(self, bus: Bus, log: EventLog | None, *, holder: str, ttl: float = TTL) -> None:
+        """No I/O. `holder` is written into the lease for people to read; `ttl` in seconds."""
+        self._bus = bus
+        self._log = log
+        self._holder = holder
+        self._ttl = ttl
+        self._held: list[Lease] = []
+
+    async def acquire(self, noun: str, id_: str) -> Lease | None:
+        """The lease of `<noun>.<id>`, or None while another holds it. Raises Unavailable; ValueError for a bad id."""
+        if self._log is None:
+            msg = "a lease needs an event log: its fencing token comes from there"
+            raise RuntimeError(msg)
+        name = naming.lease_key(noun, id_)
+        value = json.dumps({"holder": self._holder, "lease": uuid.uuid4().hex}).encode()
+        asked = time.monotonic()
+        try:
+            bucket = await self._bucket()
+            entry = _Entry(bucket, name, value, await bucket.create(name, value))
+        except KeyWrongLastSequenceError:
+            return None
+        except NATS_AWAY as error:
+            detail = f"The lease store cannot be reached: {type(error).__name__}"
+            raise Unavailable(detail) from error
+        # Raised only now: a replica that loses the race must not fence off the winner.
+        lease = Lease(name, await self._log.raise_fence(name), entry, asked=asked, ttl=self._ttl)
+        self._held = [each for each in self._held if not each.lost.is_set()]
+        self._held.append(lease)
+        return lease
+
+    async def stop(self) -> None:
+        """Release what is held."""
+        await asyncio.gather(*(lease.release() for lease in self._held if not lease.lost.is_set()))
+        self._held.clear()
+
+    async def _bucket(self) -> KeyValue:
+        jetstream = self._bus.jetstream
+        try:
+            return await jetstream.key_value(naming.LEASE_BUCKET)
+        except BucketNotFoundError:
+            config = KeyValueConfig(bucket=naming.LEASE_BUCKET, history=1, ttl=self._ttl, storage=StorageType.FILE)
+        try:
+            return await jetstream.create_key_value(config)
+        except APIError:
+            # Another replica was first.
+            return await jetstream.key_value(naming.LEASE_BUCKET)

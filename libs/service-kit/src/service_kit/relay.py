@@ -1,0 +1,201 @@
+"""Publishes a context's events from its log to its JetStream stream, in the log's order, each once.
+
+The stream is the checkpoint: its last message says where to go on. Each publish names the sequence it expects to follow, so
+two relays of one context can neither double nor reorder: the one that is behind is refused and reads the last message again.
+A stream that was wiped is made anew and filled from the log's beginning.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from contracts import naming
+from contracts.rejections import Unavailable
+from eventlog.log import FeedPosition
+from nats.js import JetStreamContext
+from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig, StreamInfo
+from nats.js.errors import NotFoundError
+
+from service_kit.bus import NATS_AWAY, Bus
+from service_kit.received import event_headers, feed_place
+from service_kit.supervisor import backoff
+
+if TYPE_CHECKING:
+    from eventlog.log import EventLog
+    from eventlog.recorded import Recorded
+
+logger = logging.getLogger(__name__)
+
+BATCH = 500
+ACKNOWLEDGED_WITHIN = 10.0
+FIRST_POLL, LONGEST_POLL = 0.01, 1.0
+STREAM_CHECK = 15.0
+"""Seconds between two looks at an idle stream: was it wiped?"""
+
+
+class StreamForeign(Exception):
+    """The stream holds events that are not in this log: another database's. Nothing is published until someone decides."""
+
+
+class _Overtaken(Exception):
+    """The stream does not end where this relay left it."""
+
+
+class Relay:
+    """The relay of one context; run it under a supervisor."""
+
+    def __init__(self, bus: Bus, log: EventLog, context: str) -> None:
+        """No I/O."""
+        self._bus = bus
+        self._log = log
+        self._context = context
+        self._stream = naming.event_stream(context)
+        self._jetstream: JetStreamContext | None = None
+        self._after = FeedPosition()
+        self._last_sequence = 0
+        self._resumed = False
+        self._woken = asyncio.Event()
+        self._trouble: str | None = "not started"
+        log.on_commit(self._woken.set)
+        bus.on_reconnect(self._look_again)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why events are not being published, or None."""
+        return self._trouble
+
+    async def run(self) -> None:
+        """Publish for ever, through losses of NATS and of the database. Raises StreamForeign."""
+        attempt = 0
+        while True:
+            try:
+                if not self._resumed:
+                    await self._resume()
+                if not await self._publish_next():
+                    self._trouble = None
+                    await self._idle()
+            except (_Overtaken, Unavailable, *NATS_AWAY) as error:
+                attempt += 1
+                self._resumed = False
+                self._trouble = f"{self._stream}: {type(error).__name__} {error}".rstrip()
+                logger.warning("relay starts over: %s", self._trouble)
+                await asyncio.sleep(backoff(attempt, first=0.05, longest=3))
+                continue
+            attempt, self._trouble = 0, None
+
+    async def drain(self) -> None:
+        """Wait until all that is in the feed now is on the stream; the caller sets the time limit."""
+        while self._resumed and await self._log.feed(self._after, 1):
+            self._woken.set()
+            await asyncio.sleep(FIRST_POLL)
+
+    def _look_again(self) -> None:
+        self._resumed = False
+        self._woken.set()
+
+    async def _idle(self) -> None:
+        """Return when there may be something to publish, or when the stream should be looked at again.
+
+        After a commit its events may still be hidden behind another transaction of the cluster, so the first polls are close.
+        """
+        poll, waited = FIRST_POLL, 0.0
+        while waited < STREAM_CHECK:
+            try:
+                async with asyncio.timeout(poll):
+                    await self._woken.wait()
+                poll = FIRST_POLL
+                self._woken.clear()
+            except TimeoutError:
+                waited += poll
+                poll = min(poll * 4, LONGEST_POLL)
+            if not self._resumed or await self._log.feed(self._after, 1):
+                return
+        info = await self._js().stream_info(self._stream)
+        if info.state.last_seq != self._last_sequence or info.state.messages == 0:
+            self._resumed = False
+
+    def _js(self) -> JetStreamContext:
+        # One context for all publishes: each has a reply subscription of its own.
+        if self._jetstream is None:
+            self._jetstream = self._bus.jetstream
+        return self._jetstream
+
+    async def _resume(self) -> None:
+        info = await ensure_event_stream(self._js(), self._context)
+        self._after, self._last_sequence = FeedPosition(), info.state.last_seq
+        if info.state.messages == 0:
+            if info.state.last_seq > 0:
+                # Purged: it still remembers the message ids and would refuse them as duplicates.
+                logger.warning("stream %s was purged: made anew", self._stream)
+                await self._js().delete_stream(self._stream)
+                await ensure_event_stream(self._js(), self._context)
+                self._last_sequence = 0
+        else:
+            last = await self._js().get_msg(self._stream, seq=info.state.last_seq)
+            tx, position = feed_place(last.headers or {})
+            await self._check_ours(tx, position, (last.headers or {}).get(naming.HEADER_MESSAGE_ID, ""))
+            self._after = FeedPosition(tx, position)
+        self._resumed = True
+        logger.info(
+            "relay goes on", extra={"stream": self._stream, "sequence": self._last_sequence, "position": self._after.position}
+        )
+
+    async def _check_ours(self, tx: int, position: int, message_id: str) -> None:
+        found = await self._log.feed(FeedPosition(tx, position - 1), 1)
+        if not found or str(found[0].metadata.message_id) != message_id:
+            msg = f"{self._stream} ends with an event that is not in this log (position {position}, message {message_id})"
+            self._trouble = msg
+            raise StreamForeign(msg)
+
+    async def _publish_next(self) -> bool:
+        """Publish one batch; False when there is nothing to publish."""
+        self._woken.clear()
+        batch = await self._log.feed(self._after, BATCH)
+        if not batch:
+            return False
+        acknowledgements = [await self._publish(recorded, self._last_sequence + index) for index, recorded in enumerate(batch)]
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN):
+                for recorded, acknowledgement in zip(batch, acknowledgements, strict=True):
+                    self._advance(recorded, await acknowledgement)
+        finally:
+            for acknowledgement in acknowledgements:
+                if not acknowledgement.done():
+                    acknowledgement.cancel()
+                elif not acknowledgement.cancelled():
+                    acknowledgement.exception()
+        return True
+
+    async def _publish(self, recorded: Recorded, last_sequence: int) -> asyncio.Future[PubAck]:
+        headers = event_headers(recorded)
+        headers[naming.HEADER_EXPECTED_LAST_SEQUENCE] = str(last_sequence)
+        subject = naming.event_subject(recorded.stream, type(recorded.event).__name__)
+        payload = recorded.event.model_dump_json().encode()
+        return await self._js().publish_async(subject, payload, headers=headers, wait_stall=ACKNOWLEDGED_WITHIN)
+
+    def _advance(self, recorded: Recorded, acknowledgement: PubAck) -> None:
+        if acknowledgement.seq != self._last_sequence + 1:
+            msg = f"sequence {acknowledgement.seq} after {self._last_sequence}"
+            raise _Overtaken(msg)
+        self._last_sequence = acknowledgement.seq
+        self._after = FeedPosition(recorded.tx, recorded.position)
+
+
+async def ensure_event_stream(jetstream: JetStreamContext, context: str) -> StreamInfo:
+    """The context's stream, made when it is missing: on file, without limits of age or size. Raises NATS_AWAY."""
+    name = naming.event_stream(context)
+    try:
+        return await jetstream.stream_info(name)
+    except NotFoundError:
+        logger.info("stream %s is made", name)
+    config = StreamConfig(
+        name=name,
+        subjects=[naming.event_stream_subjects(context)],
+        retention=RetentionPolicy.LIMITS,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        duplicate_window=120,
+    )
+    return await jetstream.add_stream(config)

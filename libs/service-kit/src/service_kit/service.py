@@ -1,0 +1,215 @@
+"""One service: what it serves, in which order it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from contracts import naming
+from contracts.message import Command, Metadata, Query, Reply
+from contracts.registry import CONTEXT_EVENTS
+from nats.aio.msg import Msg
+
+from service_kit.asyncapi import Document
+from service_kit.bus import Bus
+from service_kit.commands import Commands, Subscription
+from service_kit.dispatch import Dispatcher
+from service_kit.health import Health, HealthServer
+from service_kit.leases import Leases
+from service_kit.projections import Projection
+from service_kit.queries import Queries
+from service_kit.reactions import Reaction
+from service_kit.received import ForeignView, Received
+from service_kit.relay import Relay
+from service_kit.running import run, until_done, version_of, within
+from service_kit.settings import ServiceSettings
+from service_kit.supervisor import Supervisor
+from service_kit.telemetry import Tracing
+from service_kit.wire import Answer
+
+if TYPE_CHECKING:
+    from eventlog.log import EventLog
+
+__all__ = ["Service", "run"]
+
+logger = logging.getLogger(__name__)
+
+HOOK_TIMEOUT = 4.0
+RELAY_TIMEOUT = 1.0
+"""Seconds."""
+
+
+class Service:
+    """Everything a service has in common with the others. Declare what it serves, then `run` it.
+
+    `bus` asks other services, `supervisor` runs background tasks, `leases` gives exclusive rights, `log` is the event log.
+    """
+
+    def __init__(self, name: str, settings: ServiceSettings, *, log: EventLog | None = None) -> None:
+        """No I/O. `name` is the service's name on the bus, e.g. `gateway-api`; the log brings its context."""
+        self.name = name
+        self.settings = settings
+        self.log = log
+        self._version = version_of(name)
+        self._tracing = Tracing(name, version=self._version, replica=settings.replica, endpoint=settings.otlp_endpoint)
+        self.bus = Bus(f"{name}-{settings.replica}", settings.nats_url, self._tracing)
+        self.supervisor = Supervisor()
+        self.leases = Leases(self.bus, log, holder=f"{name}-{settings.replica}")
+        dispatcher = Dispatcher(self._tracing)
+        self._commands = Commands(name, self.bus, dispatcher)
+        self._queries = Queries(name, self.bus, dispatcher)
+        self._document = Document(name, self._version)
+        self._views: dict[str, Projection] = {}
+        self._reactions: dict[str, Reaction] = {}
+        self._tasks: dict[str, Callable[[], Awaitable[None]]] = {}
+        self._start_hooks: list[Callable[[], Awaitable[None]]] = []
+        self._stop_hooks: list[Callable[[], Awaitable[None]]] = []
+        self._phase: str | None = "not started"
+        self._plumbing = Supervisor()
+        self._relay = None if log is None else Relay(self.bus, log, log.context)
+        self._health = Health(service=name, version=self._version, replica=settings.replica, venue=settings.venue)
+        self._health_server = HealthServer(self._health, settings.health_port)
+        self._declare_own_checks()
+
+    def command[C: Command, R: Reply](self, command: type[C], handler: Callable[[C, Metadata], Awaitable[R]]) -> None:
+        """Serve a command in the service's queue group. The handler raises Rejection or Unavailable to refuse."""
+        self._commands.declare(command, handler)
+
+    async def session_command[C: Command, R: Reply](
+        self, command: type[C], handler: Callable[[C, Metadata], Awaitable[R]], *, account: str, connector: str
+    ) -> Subscription:
+        """Serve a command for one session from now until the subscription is stopped; only its lease holder may."""
+        subject = naming.session_command_subject(account, connector, command)
+        subscription = self._commands.serve(command, handler, subject=subject)
+        await subscription.start()
+        return subscription
+
+    def session_commands(self, *commands: type[Command]) -> None:
+        """Name the commands that `session_command` will serve, for the AsyncAPI document."""
+        for command in commands:
+            self._document.session_command(command)
+
+    def query[Q: Query](self, query: type[Q], handler: Callable[[Q, Metadata], Awaitable[bytes]]) -> None:
+        """Serve a query in the service's queue group; the handler gives the final JSON, or refuses as a command does."""
+        self._queries.declare(query, handler)
+        self._document.query(query)
+
+    def projection(self, projection: ForeignView) -> None:
+        """Keep a foreign view up to date. Its tables are made by the log (`tables`). Needs a log."""
+        if self.log is None:
+            msg = "a foreign view needs an event log's database"
+            raise ValueError(msg)
+        runner = Projection(self.bus, self.log, projection, service=self.name, replica=self.settings.replica)
+        self._document.consumes(projection.name, projection.context, projection.subjects)
+        self._views[projection.name] = runner
+        self._health.add(f"view {projection.name}", lambda: runner.trouble)
+
+    def reaction(
+        self, purpose: str, context: str, subjects: Sequence[str], handler: Callable[[Received], Awaitable[None]]
+    ) -> None:
+        """Handle each matching event of a context at least once; see `reactions`."""
+        durable = naming.durable(self.name, purpose)
+        self._document.consumes(purpose, context, subjects)
+        runner = Reaction(self.bus, self._tracing, durable, context, subjects, handler)
+        self._reactions[purpose] = runner
+        self._health.add(f"reaction {purpose}", lambda: runner.trouble)
+
+    def task(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Run a background loop from start to stop; when it crashes it starts again with backoff."""
+        self._tasks[name] = run
+
+    def on_start(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Await `hook` when bus, log and projections are up and before anything is served. Tried again until it succeeds."""
+        self._start_hooks.append(hook)
+
+    def on_stop(self, hook: Callable[[], Awaitable[None]]) -> None:
+        """Await `hook` when nothing is served any more and bus and log are still up. At most HOOK_TIMEOUT seconds."""
+        self._stop_hooks.append(hook)
+
+    def readiness(self, name: str, check: Callable[[], str | None]) -> None:
+        """Add a readiness check: None is ready, a text says why not."""
+        self._health.add(name, check)
+
+    def asyncapi(self) -> dict[str, Any]:
+        """The AsyncAPI 3 document of this service, without connecting."""
+        return self._document.build(self._commands.broker)
+
+    @property
+    def health_port(self) -> int:
+        """The port of the health server once it is started."""
+        return self._health_server.port
+
+    async def start(self) -> None:
+        """Start all in order: database, NATS, relay and views, hooks, then what is served.
+
+        NATS, the database and hooks are tried until they are there. Raises OSError when the health port is taken.
+        """
+        await self._health_server.start()
+        if self.log is not None:
+            self._phase = "waiting for the database"
+            await until_done("event log", self.log.start)
+        self._phase = "waiting for NATS"
+        await self.bus.start()
+        await self._commands.connect()
+        if self._relay is not None:
+            self._plumbing.start("relay", self._relay.run)
+        for name, view in self._views.items():
+            self._plumbing.start(f"view {name}", view.run)
+        self._phase = "running start hooks"
+        for hook in self._start_hooks:
+            await until_done("start hook", hook)
+        await self._serve()
+        self._phase = None
+        logger.info("service started", extra={"version": self._version, "venue": self.settings.venue})
+
+    async def stop(self) -> None:
+        """Stop all in the opposite order, answering what was taken; also after a start that was cancelled."""
+        self._phase = "stopping"
+        if self.bus.connected:
+            await asyncio.gather(self._commands.stop(), self._queries.stop())
+        for purpose in self._reactions:
+            await self._plumbing.stop(f"reaction {purpose}")
+        await self.supervisor.stop()
+        for hook in self._stop_hooks:
+            await within(HOOK_TIMEOUT, "stop hook", hook())
+        await within(RELAY_TIMEOUT + 2, "leases", self.leases.stop())
+        if self._relay is not None:
+            await within(RELAY_TIMEOUT, "relay", self._relay.drain())
+        await self._plumbing.stop()
+        if self.log is not None:
+            await within(HOOK_TIMEOUT, "event log", self.log.stop())
+        await within(2, "bus", self.bus.stop())
+        await within(2, "health server", self._health_server.stop())
+        await asyncio.to_thread(self._tracing.stop)
+        logger.info("service stopped")
+
+    async def _serve(self) -> None:
+        for purpose, reaction in self._reactions.items():
+            self._plumbing.start(f"reaction {purpose}", reaction.run)
+        for name, task in self._tasks.items():
+            self.supervisor.start(name, task)
+        await self._commands.start()
+        await self._queries.start()
+
+    def _declare_own_checks(self) -> None:
+        self._health.add("service", lambda: self._phase)
+        self._health.add("bus", lambda: None if self.bus.connected else "NATS cannot be reached")
+        self._health.add("tasks", self._failing_tasks)
+        if self.log is not None and self._relay is not None:
+            self._health.add("event log", self.log.trouble)
+            self._health.add("relay", self._relay_trouble)
+            self._document.publishes(CONTEXT_EVENTS.get(self.log.context, ()))
+        self._queries.declare_raw(naming.health_subject(self.name), self._answer_health)
+
+    def _relay_trouble(self) -> str | None:
+        return None if self._relay is None else self._relay.trouble
+
+    def _failing_tasks(self) -> str | None:
+        failures = {**self._plumbing.failures(), **self.supervisor.failures()}
+        return "; ".join(f"{name}: {reason}" for name, reason in failures.items()) or None
+
+    async def _answer_health(self, _message: Msg) -> Answer:
+        return Answer(200, json.dumps(self._health.body()).encode())
