@@ -19,17 +19,34 @@ class WebServer:
     """Serves one ASGI application on `host:port`."""
 
     def __init__(self, application: AsgiApp, host: str, port: int) -> None:
-        self._server = Server(
-            application, address=host, port=port, interface=Interfaces.ASGINL, log_enabled=False, backlog=1024
-        )
+        self._application = application
+        self._host = host
+        self._port = port
+        self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Binds the port and accepts requests; raises when the port cannot be bound."""
+        """Binds the port and accepts requests; OSError when the port cannot be bound."""
+        self._server = Server(
+            self._application,
+            address=self._host,
+            port=self._port,
+            interface=Interfaces.ASGINL,
+            log_enabled=False,
+            backlog=1024,
+        )
         self._serving = asyncio.create_task(self._server.serve(), name="web-server")
         await asyncio.sleep(0)
         if self._serving.done():
-            self._serving.result()
+            self._fail(self._serving)
+
+    def _fail(self, ended: asyncio.Task[None]) -> None:
+        """Granian tells a busy port as a RuntimeError whose further lines are a native backtrace."""
+        try:
+            ended.result()
+        except RuntimeError as error:
+            msg = f"{self._host}:{self._port}: {str(error).splitlines()[0]}"
+            raise OSError(msg) from None
 
     def trouble(self) -> str | None:
         """Why requests are not accepted, or None."""
@@ -37,9 +54,9 @@ class WebServer:
             return "the web server is not started"
         return "the web server has stopped" if self._serving.done() else None
 
-    async def stop(self, grace: float = 10) -> None:
-        """Stops accepting, lets running requests end, at most `grace` seconds."""
-        if self._serving is None or self._serving.done():
+    async def stop(self, grace: float = 3) -> None:
+        """Stops accepting and lets running requests end, at most `grace` seconds."""
+        if self._server is None or self._serving is None or self._serving.done():
             return
         self._server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({self._serving}, timeout=grace)
