@@ -17,6 +17,7 @@ from contracts.message import Command, Message, Metadata, Query, Reply
 from contracts.registry import rejections
 from contracts.rejections import CommandUnreadable, CursorInvalid, Kind, Rejection, Unavailable
 from nats.aio.client import Client
+from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 from nats.errors import NoRespondersError
 from nats.js import JetStreamContext
@@ -88,11 +89,12 @@ class Response:
 class Bus:
     """One connection to NATS that never gives up: it reconnects for ever, and starts before the server does."""
 
-    def __init__(self, name: str, url: str, tracing: Tracing | None = None) -> None:
-        """No I/O. `url` may carry user and password; `name` is shown in NATS monitoring."""
-        self._name = name
+    def __init__(self, service: str, url: str, tracing: Tracing | None = None, *, replica: str = "") -> None:
+        """No I/O. `url` may carry user and password; service and replica are shown in NATS monitoring."""
+        self._service = service
+        self._name = f"{service}-{replica}" if replica else service
         self._url = url
-        self._tracing = tracing or Tracing(name)
+        self._tracing = tracing or Tracing(service)
         self._client = Client()
         self._reconnected: list[Callable[[], None]] = []
         self.epoch = 0
@@ -127,6 +129,7 @@ class Bus:
                 await self._client.connect(
                     self._url,
                     name=self._name,
+                    inbox_prefix=naming.inbox_prefix(self._service),
                     max_reconnect_attempts=-1,
                     reconnect_time_wait=1,
                     connect_timeout=5,
@@ -203,6 +206,12 @@ class Bus:
         logger.info("NATS connection made anew", extra={"epoch": self.epoch})
         for callback in tuple(self._reconnected):
             callback()
+
+
+async def drained(subscription: Subscription) -> None:
+    """Take no more messages and let those that came be taken from the buffer (at most 1 s). Raises NATS_AWAY."""
+    async with asyncio.timeout(1):
+        await subscription.drain()  # type: ignore[no-untyped-call]
 
 
 def _raise_unless_accepted(response: Response) -> None:

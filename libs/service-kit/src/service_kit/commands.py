@@ -16,7 +16,7 @@ from contracts.message import Command, Metadata, Reply
 from faststream.nats import NatsBroker, NatsMessage, NatsResponse
 from nats.aio.client import Client
 
-from service_kit.bus import NATS_AWAY, Bus
+from service_kit.bus import NATS_AWAY, Bus, drained
 from service_kit.dispatch import Dispatcher
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Subscription:
         if subscription is not None:
             # Drained before FastStream stops: it drops, unanswered, what arrives while it waits for running handlers.
             try:
-                await asyncio.wait_for(subscription.drain(), 1)
+                await drained(subscription)
             except NATS_AWAY as error:
                 logger.debug("subscription not drained: %s", type(error).__name__)
             self._subscriber.subscription = None

@@ -53,6 +53,11 @@ class _Place:
     sequence: int
 
 
+def _place(rows: Sequence[asyncpg.Record]) -> _Place:
+    [row] = rows
+    return _Place(row["tx"], row["position"], row["incarnation"], row["sequence"])
+
+
 class Projection:
     """Keeps one foreign view up to date; run it under a supervisor."""
 
@@ -105,7 +110,7 @@ class Projection:
     async def _make_consumer(self) -> None:
         jetstream = self._bus.jetstream
         info = await jetstream.stream_info(self._stream)
-        place = _Place(*await self._log.pool.fetchrow(_READ, self._view.name))
+        place = _place(await self._log.pool.fetch(_READ, self._view.name))
         self._incarnation = "" if info.created is None else info.created.isoformat()
         known = place.incarnation == self._incarnation and place.sequence <= info.state.last_seq
         try:
@@ -127,7 +132,7 @@ class Projection:
         self._check_gapless(messages)
         async with self._log.pool.acquire() as connection, connection.transaction():
             # Locked: another replica may be applying the same messages.
-            place = _Place(*await connection.fetchrow(_READ + " for update", self._view.name))
+            place = _place(await connection.fetch(_READ + " for update", self._view.name))
             for message in messages:
                 place = await self._apply_one(connection, place, message)
             await connection.execute(_WRITE, self._view.name, place.tx, place.position, place.incarnation, place.sequence)

@@ -12,7 +12,7 @@ from contracts.rejections import Unavailable
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from service_kit.bus import NATS_AWAY, Bus
+from service_kit.bus import NATS_AWAY, Bus, drained
 from service_kit.dispatch import Dispatcher
 from service_kit.wire import Answer, unavailable
 
@@ -63,7 +63,7 @@ class Queries:
         """Take no more queries and answer those taken (at most 2 s)."""
         for subscription in self._subscriptions:
             try:
-                await asyncio.wait_for(subscription.drain(), 1)
+                await drained(subscription)
             except NATS_AWAY as error:
                 logger.debug("subscription not drained: %s", type(error).__name__)
         self._subscriptions.clear()

@@ -55,6 +55,7 @@ class Relay:
         self._jetstream: JetStreamContext | None = None
         self._after = FeedPosition()
         self._last_sequence = 0
+        self._with_ids = True
         self._resumed = False
         self._woken = asyncio.Event()
         self._trouble: str | None = "not started"
@@ -126,13 +127,10 @@ class Relay:
         info = await ensure_event_stream(self._js(), self._context)
         self._after, self._last_sequence = FeedPosition(), info.state.last_seq
         if info.state.messages == 0:
-            if info.state.last_seq > 0:
-                # Purged: it still remembers the message ids and would refuse them as duplicates.
-                logger.warning("stream %s was purged: made anew", self._stream)
-                await self._js().delete_stream(self._stream)
-                await ensure_event_stream(self._js(), self._context)
-                self._last_sequence = 0
+            # Purged: the stream still remembers the ids and would refuse them as duplicates. The guard suffices.
+            self._with_ids = info.state.last_seq == 0
         else:
+            self._with_ids = True
             last = await self._js().get_msg(self._stream, seq=info.state.last_seq)
             tx, position = feed_place(last.headers or {})
             await self._check_ours(tx, position, (last.headers or {}).get(naming.HEADER_MESSAGE_ID, ""))
@@ -171,6 +169,8 @@ class Relay:
     async def _publish(self, recorded: Recorded, last_sequence: int) -> asyncio.Future[PubAck]:
         headers = event_headers(recorded)
         headers[naming.HEADER_EXPECTED_LAST_SEQUENCE] = str(last_sequence)
+        if not self._with_ids:
+            del headers[naming.HEADER_DEDUPLICATION]
         subject = naming.event_subject(recorded.stream, type(recorded.event).__name__)
         payload = recorded.event.model_dump_json().encode()
         return await self._js().publish_async(subject, payload, headers=headers, wait_stall=ACKNOWLEDGED_WITHIN)

@@ -45,7 +45,8 @@ RELAY_TIMEOUT = 1.0
 class Service:
     """Everything a service has in common with the others. Declare what it serves, then `run` it.
 
-    `bus` asks other services, `supervisor` runs background tasks, `leases` gives exclusive rights, `log` is the event log.
+    `bus` asks other services, `supervisor` runs background tasks, `leases` gives exclusive rights, `log` is the event log,
+    `tracing` makes spans.
     """
 
     def __init__(self, name: str, settings: ServiceSettings, *, log: EventLog | None = None) -> None:
@@ -54,11 +55,11 @@ class Service:
         self.settings = settings
         self.log = log
         self._version = version_of(name)
-        self._tracing = Tracing(name, version=self._version, replica=settings.replica, endpoint=settings.otlp_endpoint)
-        self.bus = Bus(f"{name}-{settings.replica}", settings.nats_url, self._tracing)
+        self.tracing = Tracing(name, version=self._version, replica=settings.replica, endpoint=settings.otlp_endpoint)
+        self.bus = Bus(name, settings.nats_url, self.tracing, replica=settings.replica)
         self.supervisor = Supervisor()
         self.leases = Leases(self.bus, log, holder=f"{name}-{settings.replica}")
-        dispatcher = Dispatcher(self._tracing)
+        dispatcher = Dispatcher(self.tracing)
         self._commands = Commands(name, self.bus, dispatcher)
         self._queries = Queries(name, self.bus, dispatcher)
         self._document = Document(name, self._version)
@@ -113,7 +114,7 @@ class Service:
         """Handle each matching event of a context at least once; see `reactions`."""
         durable = naming.durable(self.name, purpose)
         self._document.consumes(purpose, context, subjects)
-        runner = Reaction(self.bus, self._tracing, durable, context, subjects, handler)
+        runner = Reaction(self.bus, self.tracing, durable, context, subjects, handler)
         self._reactions[purpose] = runner
         self._health.add(f"reaction {purpose}", lambda: runner.trouble)
 
@@ -183,7 +184,7 @@ class Service:
             await within(HOOK_TIMEOUT, "event log", self.log.stop())
         await within(2, "bus", self.bus.stop())
         await within(2, "health server", self._health_server.stop())
-        await asyncio.to_thread(self._tracing.stop)
+        await asyncio.to_thread(self.tracing.stop)
         logger.info("service stopped")
 
     async def _serve(self) -> None:
