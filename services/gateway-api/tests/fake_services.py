@@ -60,7 +60,7 @@ ANSWERS: dict[str, Any] = {
     "SearchOrders": PAGE,
     "SearchTrades": PAGE,
     "GetSession": {"account": "master_account", "connector": "binance", "state": "starting", "reason": None},
-    "GetHealth": {"status": "ready", "version": "0.1.0"},
+    "GetHealth": {"status": "ready", "version": "0.1.0", "replica": "r1", "venue": "sandbox", "checks": {"bus": None}},
 }
 
 type Outcome = Response | Rejection | Unavailable | Callable[[Message], Any] | dict[str, Any] | list[Any]

@@ -225,15 +225,30 @@ async def test_a_failed_refresh_still_answers(http: httpx.AsyncClient, services:
     assert (response.status_code, response.headers["x-refresh-failed"]) == (200, "*")
 
 
-async def test_root_and_health_are_open(anonymous: httpx.AsyncClient, services: FakeServices) -> None:
+async def test_root_and_health_are_open(anonymous: httpx.AsyncClient) -> None:
     response = await anonymous.get("/")
     assert response.json() == {"name": "Hummingbot API", "version": "1.0.1", "status": "running"}
     response = await anonymous.get("/health")
     assert response.status_code == 200
-    assert response.json()["status"] == "ready"
-    assert response.json()["venue"] == "sandbox"
-    assert set(response.json()["services"]) == {"gateway-api", "accounts", "trading"}
+    assert response.json() == {
+        "status": "ready",
+        "venue": "sandbox",
+        "services": {
+            "gateway-api": {"status": "ready"},
+            "accounts": {"status": "ready", "version": "0.1.0", "replica": "r1"},
+            "trading": {"status": "ready", "version": "0.1.0", "replica": "r1"},
+        },
+    }
+
+
+async def test_health_says_who_is_not_ready(anonymous: httpx.AsyncClient, services: FakeServices) -> None:
+    services.answers["GetHealth"] = {"status": "not_ready", "venue": "sandbox", "checks": {"bus": None, "tasks": "relay: down"}}
+    response = await anonymous.get("/health")
+    assert (response.status_code, response.json()["status"]) == (503, "not_ready")
+    assert response.json()["services"]["trading"]["reason"] == "tasks: relay: down"
+    services.answers["GetHealth"] = {"status": "ready", "venue": "live", "checks": {}}
+    response = await anonymous.get("/health")
+    assert (response.status_code, response.json()["services"]["trading"]["reason"]) == (503, "runs in the venue live")
     services.nobody_serves("GetHealth")
     response = await anonymous.get("/health")
-    assert response.status_code == 503
     assert response.json()["services"]["trading"] == {"status": "not_ready", "reason": "Nobody serves GetHealth now"}

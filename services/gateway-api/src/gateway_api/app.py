@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from service_kit.service import Service
+from service_kit.telemetry import Tracing
 
 from gateway_api.adapters.passwords import Argon2Password
 from gateway_api.adapters.web_server import WebServer
@@ -34,11 +37,13 @@ def build(settings: Settings) -> Service:
         ),
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
-    served = application.application(gateway, _cors(settings), service.tracing)
+    tracing = Tracing(service.name, replica=settings.replica, endpoint=settings.otlp_endpoint)
+    served = application.application(gateway, _cors(settings), tracing)
     server = WebServer(served, settings.host, settings.port)
     service.readiness("web server", server.trouble)
     service.on_start(server.start)
     service.on_stop(server.stop)
+    service.on_stop(partial(asyncio.to_thread, tracing.stop))
     return service
 
 

@@ -34,10 +34,9 @@ class Health:
         self._timeout = timeout
 
     async def report(self) -> tuple[bool, dict[str, Any]]:
-        """Whether all are ready, and `{"status", "venue", "services": {name: {"status", "reason"?, ...}}}`."""
-        gateway = _state(self._itself())
+        """Whether all are ready, and `{"status", "venue", "services": {name: {"status", "reason"?, "version"?, ...}}}`."""
         answers = await asyncio.gather(*(self._ask(service) for service in self._services))
-        services = {"gateway-api": gateway, **dict(zip(self._services, answers, strict=True))}
+        services = {"gateway-api": _state(self._itself()), **dict(zip(self._services, answers, strict=True))}
         ready = all(service["status"] == "ready" for service in services.values())
         return ready, {"status": "ready" if ready else "not_ready", "venue": self._venue, "services": services}
 
@@ -46,8 +45,16 @@ class Health:
             answer = await self._messenger.request(naming.health_subject(service), GetHealth(), Metadata(), self._timeout)
         except Unavailable as silence:
             return _state(silence.detail)
-        told = json.loads(answer.body) if answer.body else {}
-        return {**told, "status": "ready" if answer.status == 200 else "not_ready"}
+        told = json.loads(answer.body)
+        return {**_state(self._trouble(told)), "version": told.get("version"), "replica": told.get("replica")}
+
+    def _trouble(self, told: dict[str, Any]) -> str | None:
+        """Why the service is not ready; a service of the other venue never is, so that sandbox and live do not mix."""
+        if told.get("venue", self._venue) != self._venue:
+            return f"runs in the venue {told['venue']}"
+        if told["status"] == "ready":
+            return None
+        return "; ".join(f"{name}: {reason}" for name, reason in told["checks"].items() if reason is not None)
 
 
 def _state(reason: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 
 class Root(BaseModel):
@@ -16,12 +16,12 @@ class Root(BaseModel):
 
 
 class ServiceHealth(BaseModel):
-    """One service; further fields are its own account of itself."""
-
-    model_config = ConfigDict(extra="allow")
+    """One service."""
 
     status: Literal["ready", "not_ready"]
-    reason: str | None = None
+    reason: str | None = Field(default=None, description="Why it is not ready.")
+    version: str | None = None
+    replica: str | None = Field(default=None, description="Which replica answered.")
 
 
 class SystemHealth(BaseModel):
