@@ -209,7 +209,9 @@ class ExchangeSession(Protocol):
         """Send the order once, under exactly `order.order_id`. Never raises for what the exchange or network does."""
 
     async def cancel(self, order: OrderTicket) -> Outcome:
-        """Send one cancel. Refused: the exchange proved that there is nothing to cancel, or will not cancel."""
+        """Send one cancel. Accepted: the order is off the book. Refused: the exchange proved that it will not cancel, or has
+        nothing to cancel. Unproven also where an exchange only acknowledges the request. Never raises, as `submit`.
+        """
 
     async def order_report(self, order: OrderTicket) -> OrderReport:
         """Ask the exchange for this one order."""
