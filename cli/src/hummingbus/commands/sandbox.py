@@ -1,0 +1,80 @@
+"""`hummingbus sandbox ...`: accounts, funds and prices of the built-in exchange."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+
+from hummingbus.commands import fail, home_or_fail
+from hummingbus.commands.sandbox_admin import AdminFailed, SandboxAdmin
+
+app = typer.Typer(no_args_is_help=True, help="Accounts, funds and prices of the sandbox exchange.")
+account_app = typer.Typer(no_args_is_help=True, help="Accounts of the sandbox exchange.")
+app.add_typer(account_app, name="account")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@account_app.command("create")
+def create_account(
+    balance: Annotated[list[str] | None, typer.Option(help="ASSET=AMOUNT, repeatable; without it, default funds.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a funded account and print its API key and secret."""
+    balances = dict(_balance(text) for text in balance or [])
+    created = _call(lambda admin: admin.create_account(balances))
+    _print(created, as_json=as_json)
+
+
+@app.command("deposit")
+def deposit(api_key: str, asset: str, amount: str, as_json: Json = False) -> None:
+    """Add funds to an account."""
+    _print(_call(lambda admin: admin.deposit(api_key, asset.upper(), _amount(amount))), as_json=as_json)
+
+
+@app.command("withdraw")
+def withdraw(api_key: str, asset: str, amount: str, as_json: Json = False) -> None:
+    """Take free funds from an account."""
+    _print(_call(lambda admin: admin.withdraw(api_key, asset.upper(), _amount(amount))), as_json=as_json)
+
+
+@app.command("price")
+def price(symbol: str, value: Annotated[str, typer.Argument(metavar="PRICE")], as_json: Json = False) -> None:
+    """Move the market of a symbol, e.g. BTCUSDT, to a price."""
+    _print(_call(lambda admin: admin.set_price(symbol.upper().replace("-", ""), _amount(value))), as_json=as_json)
+
+
+def _call(work: Any) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = work(SandboxAdmin.of(home_or_fail()))
+    except AdminFailed as error:
+        fail(str(error))
+    return answer
+
+
+def _balance(text: str) -> tuple[str, Decimal]:
+    asset, equals, amount = text.partition("=")
+    if not equals or not asset:
+        fail(f"--balance {text}: expected ASSET=AMOUNT, e.g. USDT=1000")
+    return asset.upper(), _amount(amount)
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        fail(f"{text}: not a decimal number")
+    if not amount.is_finite() or amount <= 0:
+        fail(f"{text}: expected a number above 0")
+    return amount
+
+
+def _print(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(document))
+        return
+    for name, value in document.items():
+        typer.echo(f"{name:<12} {value if isinstance(value, str) else json.dumps(value)}")

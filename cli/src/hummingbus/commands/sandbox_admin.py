@@ -1,0 +1,70 @@
+"""A client of the sandbox exchange's admin API."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from hummingbus.embedded.ports import LOOPBACK, read_ports
+from hummingbus.home import Home
+from hummingbus.secrets import SecretsUnusable, load_secrets
+
+
+class AdminFailed(Exception):
+    """The sandbox exchange cannot be reached or refused; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxAdmin:
+    """Calls the exchange of one running stack. Every method raises AdminFailed."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @staticmethod
+    def of(home: Home) -> SandboxAdmin:
+        """The exchange of this home."""
+        port = read_ports(home.ports).get("sandbox-exchange")
+        if port is None:
+            msg = "this installation has no sandbox exchange: start it with `hummingbus up` in the venue sandbox"
+            raise AdminFailed(msg)
+        try:
+            token = load_secrets(home)["sandbox_admin_token"]
+        except SecretsUnusable as error:
+            raise AdminFailed(str(error)) from error
+        return SandboxAdmin(f"http://{LOOPBACK}:{port}", token)
+
+    def create_account(self, balances: dict[str, Decimal]) -> dict[str, Any]:
+        """A new account: `{"api_key", "api_secret", "account_id", "balances"}`. Without balances it gets the default funds."""
+        return self._post("/admin/accounts", {"balances": _texts(balances)} if balances else {})
+
+    def deposit(self, api_key: str, asset: str, amount: Decimal) -> dict[str, Any]:
+        """Add funds to an account."""
+        return self._post("/admin/deposits", {"api_key": api_key, "asset": asset, "amount": format(amount, "f")})
+
+    def withdraw(self, api_key: str, asset: str, amount: Decimal) -> dict[str, Any]:
+        """Take free funds from an account."""
+        return self._post("/admin/withdrawals", {"api_key": api_key, "asset": asset, "amount": format(amount, "f")})
+
+    def set_price(self, symbol: str, price: Decimal) -> dict[str, Any]:
+        """Move the market of a symbol, e.g. `BTCUSDT`, to a price."""
+        return self._post("/admin/prices", {"symbol": symbol, "price": format(price, "f")})
+
+    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = httpx.post(f"{self.url}{path}", json=body, headers={"X-Admin-Token": self.token}, timeout=15)
+        except httpx.HTTPError as error:
+            msg = f"the sandbox exchange at {self.url} cannot be reached: {error}"
+            raise AdminFailed(msg) from error
+        if answer.is_error:
+            msg = f"the sandbox exchange answers {answer.status_code}: {answer.text[:500]}"
+            raise AdminFailed(msg)
+        document: dict[str, Any] = answer.json()
+        return document
+
+
+def _texts(balances: dict[str, Decimal]) -> dict[str, str]:
+    return {asset: format(amount, "f") for asset, amount in balances.items()}

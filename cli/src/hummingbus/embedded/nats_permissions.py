@@ -1,0 +1,121 @@
+"""Which subjects each login of the bus may use: as little as its service needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts import naming
+from contracts.accounts import RevealCredential
+
+from hummingbus.embedded.nats import NatsUser
+
+CONTEXTS = ("accounts", "trading")
+"""The contexts with an event log; each is owned by the service of the same name."""
+
+LOGINS = (*CONTEXTS, "gateway-api", "operator")
+"""Every login of the bus. The sandbox exchange has none: it is the outside world."""
+
+API = "$JS.API"
+REVEAL = naming.query_subject(RevealCredential)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one login may publish and subscribe to."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+    deny_publish: tuple[str, ...] = ()
+
+
+def nats_users(passwords: dict[str, str]) -> list[NatsUser]:
+    """The server's users; `passwords` holds the bcrypt hash of each of LOGINS."""
+    return [
+        NatsUser(login, passwords[login], access.publish, access.subscribe, access.deny_publish)
+        for login in LOGINS
+        for access in [access_of(login)]
+    ]
+
+
+def access_of(login: str) -> Access:
+    """The permissions of one of LOGINS; KeyError for another name."""
+    if login == "operator":
+        return _operator()
+    if login == "gateway-api":
+        return _gateway()
+    return _owner(login, asks=_ASKS[login])
+
+
+_ASKS: dict[str, tuple[str, ...]] = {
+    "accounts": (naming.commands_of("trading"), naming.queries_of("trading")),
+    # A session reveals its own credential; nobody else may.
+    "trading": (REVEAL, naming.commands_of("trading"), naming.queries_of("trading")),
+}
+
+
+def _owner(context: str, asks: tuple[str, ...]) -> Access:
+    """A service with an event log: it writes its own stream, reads all, and answers for its context."""
+    own = [naming.event_stream(context), naming.DEAD_LETTER_STREAM, naming.bucket_stream(naming.LEASE_BUCKET)]
+    foreign = [naming.event_stream(other) for other in CONTEXTS if other != context]
+    publish = [
+        *asks,
+        naming.event_stream_subjects(context),
+        naming.wakes_of(context),
+        naming.DEAD_LETTER_SUBJECTS,
+        naming.bucket_subjects(naming.LEASE_BUCKET),
+        *_jetstream_account(),
+        *(subject for stream in own for subject in _keep(stream)),
+        *(subject for stream in (*own, *foreign) for subject in _consume(stream)),
+    ]
+    subscribe = [
+        naming.inbox(context),
+        naming.commands_of(context),
+        naming.queries_of(context),
+        *(naming.wakes_of(other) for other in CONTEXTS),
+        # Told when a message was given up on, so that it becomes a dead letter.
+        "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
+    ]
+    return Access(tuple(publish), tuple(subscribe))
+
+
+def _gateway() -> Access:
+    """Asks every context for everything but a credential's secret; follows events without keeping a position."""
+    asks = [subject for context in CONTEXTS for subject in (naming.commands_of(context), naming.queries_of(context))]
+    streams = [naming.event_stream(context) for context in CONTEXTS]
+    publish = [*asks, *_jetstream_account(), *(subject for stream in streams for subject in _consume(stream))]
+    events = [naming.event_stream_subjects(context) for context in CONTEXTS]
+    subscribe = [naming.inbox("gateway-api"), naming.queries_of("gateway-api"), naming.commands_of("gateway-api"), *events]
+    return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL,))
+
+
+def _operator() -> Access:
+    """The command line: reads events and dead letters and mends streams; commands, which may carry secrets, stay hidden."""
+    events = [naming.event_stream_subjects(context) for context in CONTEXTS]
+    publish = [*(naming.queries_of(context) for context in CONTEXTS), f"{API}.>", "$JS.ACK.>", naming.DEAD_LETTER_SUBJECTS]
+    subscribe = [naming.inbox("operator"), *events, naming.DEAD_LETTER_SUBJECTS, *(naming.wakes_of(each) for each in CONTEXTS)]
+    return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL,))
+
+
+def _jetstream_account() -> Iterable[str]:
+    """What every JetStream client asks about the account."""
+    return (f"{API}.INFO", f"{API}.STREAM.NAMES", "$JS.FC.>")
+
+
+def _keep(stream: str) -> Iterable[str]:
+    """Make a stream and change its settings; deleting and purging it is the operator's."""
+    return (f"{API}.STREAM.CREATE.{stream}", f"{API}.STREAM.UPDATE.{stream}")
+
+
+def _consume(stream: str) -> Iterable[str]:
+    """Read a stream, by message or with consumers of one's own."""
+    consumer = f"{API}.CONSUMER"
+    return (
+        f"{API}.STREAM.INFO.{stream}",
+        f"{API}.STREAM.MSG.GET.{stream}",
+        f"{API}.DIRECT.GET.{stream}",
+        f"{API}.DIRECT.GET.{stream}.>",
+        *(f"{consumer}.{verb}.{stream}" for verb in ("CREATE", "NAMES", "LIST")),
+        *(f"{consumer}.{verb}.{stream}.>" for verb in ("CREATE", "DURABLE.CREATE", "INFO", "DELETE", "MSG.NEXT")),
+        f"$JS.ACK.{stream}.>",
+    )
