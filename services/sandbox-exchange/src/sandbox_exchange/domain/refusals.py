@@ -1,0 +1,61 @@
+"""What the exchange says when it refuses: Binance's codes, texts and HTTP statuses."""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """A request the exchange does not carry out. `code` and `message` are Binance's; `status` is the HTTP status."""
+
+    def __init__(self, code: int, message: str, status: int = 400) -> None:
+        super().__init__(f"{code} {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+def missing(parameter: str) -> Refused:
+    return Refused(-1102, f"Mandatory parameter '{parameter}' was not sent, was empty/null, or malformed.")
+
+
+def not_required(parameter: str) -> Refused:
+    return Refused(-1106, f"Parameter '{parameter}' sent when not required.")
+
+
+def illegal_characters(parameter: str, legal_range: str) -> Refused:
+    return Refused(-1100, f"Illegal characters found in parameter '{parameter}'; legal range is '{legal_range}'.")
+
+
+def too_precise(parameter: str) -> Refused:
+    return Refused(-1111, f"Parameter '{parameter}' has too much precision.")
+
+
+def filter_failure(filter_name: str) -> Refused:
+    return Refused(-1013, f"Filter failure: {filter_name}")
+
+
+def invalid_symbol() -> Refused:
+    return Refused(-1121, "Invalid symbol.")
+
+
+def insufficient_balance() -> Refused:
+    return Refused(-2010, "Account has insufficient balance for requested action.")
+
+
+def duplicate_order() -> Refused:
+    return Refused(-2010, "Duplicate order sent.")
+
+
+def would_take() -> Refused:
+    return Refused(-2010, "Order would immediately match and take.")
+
+
+def unknown_order() -> Refused:
+    return Refused(-2011, "Unknown order sent.")
+
+
+def no_such_order() -> Refused:
+    return Refused(-2013, "Order does not exist.")
+
+
+def unknown_api_key() -> Refused:
+    return Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)

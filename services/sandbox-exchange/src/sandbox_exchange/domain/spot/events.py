@@ -1,0 +1,116 @@
+"""What happened on the exchange: the facts of the journal. Folding them gives the whole state again.
+
+Times are milliseconds since 1970; amounts are exact decimals, plain text in the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from typing import Any, get_args, get_type_hints
+
+from sandbox_exchange.domain.spot.orders import OrderType, SelfTrade, Side, Status, TimeInForce
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOpened:
+    account: str
+    api_key: str
+    api_secret: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deposited:
+    account: str
+    asset: str
+    amount: Decimal
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    account: str
+    asset: str
+    amount: Decimal
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """An order passed every check. A limit order's funds are locked from here."""
+
+    order: int
+    account: str
+    symbol: str
+    side: Side
+    type: OrderType
+    time_in_force: TimeInForce
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    client_order_id: str
+    self_trade: SelfTrade
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """A trade. `taker` and `maker` are order ids, 0 for the market maker; a fee is in the asset its side receives."""
+
+    trade: int
+    symbol: str
+    price: Decimal
+    quantity: Decimal
+    taker_side: Side
+    taker: int
+    maker: int
+    taker_fee: Decimal
+    maker_fee: Decimal
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderClosed:
+    """An order ended other than by its last fill; what it still locks is released. `cancel_id` names the cancel request."""
+
+    order: int
+    status: Status
+    cancel_id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PriceSet:
+    """From `at` on the simulated price of a pair is `factor` (numerator over denominator) times its process."""
+
+    symbol: str
+    price: Decimal
+    raw: Decimal
+    at: int
+
+
+type Event = AccountOpened | Deposited | Withdrawn | OrderAccepted | Traded | OrderClosed | PriceSet
+
+_CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event.__value__)}
+_READERS: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
+    name: [(field.name, get_type_hints(cls)[field.name]) for field in fields(cls)] for name, cls in _CLASSES.items()
+}
+
+
+def to_record(event: Event) -> dict[str, object]:
+    """The event as a JSON object: its name under `event`, then its fields; decimals as plain text."""
+    name = type(event).__name__
+    record: dict[str, object] = {"event": name}
+    for field, _ in _READERS[name]:
+        value = getattr(event, field)
+        record[field] = format(value, "f") if isinstance(value, Decimal) else value
+    return record
+
+
+def from_record(record: Mapping[str, Any]) -> Event:
+    """The event of a JSON object. Raises KeyError or ValueError when it is none."""
+    name = record["event"]
+    event: Event = _CLASSES[name](*[read(record[field]) for field, read in _READERS[name]])
+    return event

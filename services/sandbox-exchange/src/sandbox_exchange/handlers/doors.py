@@ -1,0 +1,37 @@
+"""What all HTTP doors share: refusals become Binance's error bodies, answers become compact JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from sandbox_exchange.domain.refusals import Refused
+from sandbox_exchange.handlers.streams import dumps
+
+type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def answer(payload: object, status: int = 200) -> web.Response:
+    """A JSON answer."""
+    return web.Response(text=dumps(payload), status=status, content_type="application/json")
+
+
+def refusal(error: Refused) -> web.Response:
+    return answer({"code": error.code, "msg": error.message}, error.status)
+
+
+@web.middleware
+async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer refusals with their code and text, and unknown paths and methods in the same shape."""
+    try:
+        return await handler(request)
+    except Refused as error:
+        return refusal(error)
+    except web.HTTPException as error:
+        return answer({"code": -1000, "msg": error.reason}, error.status)
+
+
+def query_text(request: web.Request) -> str:
+    """The query string exactly as it was sent."""
+    return request.raw_path.partition("?")[2]

@@ -1,0 +1,117 @@
+"""The simulated market, live: quotes, the crowd's trades, bars and book changes, each second per pair and never all at once."""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+from sandbox_exchange.domain.market.ladder import ladder
+from sandbox_exchange.domain.spot.commands import Sweep
+from sandbox_exchange.domain.spot.events import Traded
+from sandbox_exchange.domain.spot.orders import HOUSE, ZERO, Side
+from sandbox_exchange.domain.spot.state import Market
+from sandbox_exchange.domain.spot.trading import TRADE_EPOCH
+from sandbox_exchange.handlers.venue import Venue
+from sandbox_exchange.views import markets
+
+SLOT_SECONDS = 0.1
+SLOW_DEPTH_SLOTS = 10
+
+
+class MarketMaker:
+    """Quotes every pair from the price process. Each pair has its tenth of the second, so the load is even."""
+
+    def __init__(self, venue: Venue, seed: int) -> None:
+        self._venue = venue
+        self._seed = seed
+        self._markets = list(venue.exchange.state.markets.values())
+        self._done: dict[str, int] = {}
+        self._open_bars: dict[str, int] = {}
+        self._fast = {market.pair.symbol: market.book.version for market in self._markets}
+        self._slow: dict[str, tuple[int, set[tuple[Side, Decimal]]]] = {}
+
+    async def run(self) -> None:
+        """Keep the market going until cancelled."""
+        slot = 0
+        while True:
+            now = self._venue.now()
+            for index, market in enumerate(self._markets):
+                second = (now - index * int(SLOT_SECONDS * 1000)) // 1000
+                if self._done.get(market.pair.symbol, 0) < second:
+                    self.advance(market, second)
+            slot += 1
+            for market in self._markets:
+                self._publish_depth(market, now, slow=slot % SLOW_DEPTH_SLOTS == 0)
+            await asyncio.sleep(SLOT_SECONDS - (self._venue.now() / 1000) % SLOT_SECONDS)
+
+    def quote_all(self) -> None:
+        """Put every pair's quotes on its book, so that the first request finds a market."""
+        for market in self._markets:
+            self.advance(market, self._venue.now() // 1000)
+
+    def advance(self, market: Market, second: int) -> None:
+        """Bring a pair's market to a second: new quotes, then the crowd's trade, then the bars it is part of."""
+        self._done[market.pair.symbol] = second
+        ticks, lots, taker_buys = self._venue.histories[market.pair.symbol].second(second)
+        quotes = ladder(market.pair, ticks, self._seed)
+        self._venue.tell(quotes)
+        if lots:
+            side = Side.BUY if taker_buys else Side.SELL
+            reach = (quotes.asks if taker_buys else quotes.bids)[0][0]
+            quantity = market.pair.quantity(lots)
+            self._venue.tell(Sweep(market.pair.symbol, side, reach, quantity))
+            self._print(market, second, market.pair.price(ticks), quantity, side)
+        self._publish_bars(market, second)
+
+    def reprice(self, symbol: str) -> None:
+        """Requote a pair now, after its price was set."""
+        market = self._venue.exchange.state.market(symbol)
+        self.advance(market, self._venue.now() // 1000)
+
+    def _print(self, market: Market, second: int, price: Decimal, quantity: Decimal, side: Side) -> None:
+        at = second * 1000
+        # Even numbers; trades of accounts have odd ones, so the two never meet.
+        number = 2 * (at - TRADE_EPOCH)
+        trade = Traded(number, market.pair.symbol, price, quantity, side, HOUSE, HOUSE, ZERO, ZERO, at)
+        market.last_price = price
+        market.recent.append(trade)
+        self._venue.hub.publish(f"{market.pair.symbol.lower()}@trade", markets.trade_event(trade))
+
+    def _publish_bars(self, market: Market, second: int) -> None:
+        symbol = market.pair.symbol
+        prefix = f"{symbol.lower()}@kline_"
+        wanted = [channel for channel in self._venue.hub.channels() if channel.startswith(prefix)]
+        history = self._venue.histories[symbol]
+        for channel in wanted:
+            interval = channel.removeprefix(prefix)
+            bar = history.current(interval, second)
+            before = self._open_bars.get(channel)
+            if before is not None and before < bar.open_time:
+                (ended,) = history.bars(interval, before // 1000, before // 1000 + 1, second)
+                self._venue.hub.publish(channel, markets.kline_event(symbol, interval, ended, self._venue.now(), closed=True))
+            self._open_bars[channel] = bar.open_time
+            self._venue.hub.publish(channel, markets.kline_event(symbol, interval, bar, self._venue.now(), closed=False))
+        for channel in self._open_bars.keys() - set(wanted):
+            if channel.startswith(prefix):
+                del self._open_bars[channel]
+
+    def _publish_depth(self, market: Market, now: int, *, slow: bool) -> None:
+        """Book changes since the last time: each tenth of a second, and collected, each second."""
+        symbol, book = market.pair.symbol.lower(), market.book
+        first, self._fast[market.pair.symbol] = self._fast[market.pair.symbol] + 1, book.version
+        changed, book.changed = book.changed, set()
+        hub = self._venue.hub
+        slow_channels = [c for c in (f"{symbol}@depth", f"{symbol}@depth@1000ms") if hub.wants(c)]
+        if changed and hub.wants(f"{symbol}@depth@100ms"):
+            hub.publish(f"{symbol}@depth@100ms", markets.depth_update(market, changed, first, now))
+        if changed and hub.wants(f"{symbol}@bookTicker"):
+            hub.publish(f"{symbol}@bookTicker", markets.book_ticker_event(market))
+        if not slow_channels:
+            self._slow.pop(symbol, None)
+            return
+        since, collected = self._slow.get(symbol, (first, set()))
+        self._slow[symbol] = (since, collected | changed)
+        if slow and (collected or changed):
+            del self._slow[symbol]
+            for channel in slow_channels:
+                hub.publish(channel, markets.depth_update(market, collected | changed, since, now))

@@ -1,0 +1,119 @@
+"""WebSocket connections and who listens to what. A reader that falls behind is cut off; memory stays bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Mapping
+
+from aiohttp import web
+
+logger = logging.getLogger(__name__)
+
+QUEUE_LIMIT = 2000
+PING_SECONDS = 20.0
+
+type Wrap = Callable[[str, Mapping[str, object]], object]
+
+
+def dumps(payload: object) -> str:
+    return json.dumps(payload, separators=(",", ":"))
+
+
+class Connection:
+    """One WebSocket with a bounded queue of outgoing frames."""
+
+    def __init__(self, limit: int = QUEUE_LIMIT) -> None:
+        self.socket = web.WebSocketResponse(heartbeat=PING_SECONDS)
+        self.channels: dict[str, Wrap] = {}
+        self._queue: asyncio.Queue[str] = asyncio.Queue(limit)
+        self._request: web.Request | None = None
+
+    def send(self, payload: object) -> None:
+        """Queue a frame, or cut the connection when the queue is full."""
+        try:
+            self._queue.put_nowait(dumps(payload))
+        except asyncio.QueueFull:
+            logger.warning("A reader fell %d frames behind and is cut off.", self._queue.maxsize)
+            self.cut()
+
+    def cut(self) -> None:
+        """End the connection at once, without a closing handshake."""
+        if self._request is not None and self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def serve(self, request: web.Request, receive: Callable[[Connection, str], None]) -> web.WebSocketResponse:
+        """Accept the connection and pass each text frame to `receive` until it ends."""
+        self._request = request
+        await self.socket.prepare(request)
+        writer = asyncio.create_task(self._write())
+        try:
+            async for message in self.socket:
+                if message.type is web.WSMsgType.TEXT:
+                    receive(self, message.data)
+        finally:
+            writer.cancel()
+        return self.socket
+
+    async def _write(self) -> None:
+        while not self.socket.closed:
+            try:
+                await self.socket.send_str(await self._queue.get())
+            except ConnectionError:
+                return
+
+
+class Hub:
+    """Channels and their listeners. A channel exists while somebody listens."""
+
+    def __init__(self) -> None:
+        self.connections: set[Connection] = set()
+        self._listeners: dict[str, set[Connection]] = {}
+
+    def wants(self, channel: str) -> bool:
+        return channel in self._listeners
+
+    def channels(self) -> list[str]:
+        return list(self._listeners)
+
+    def listen(self, connection: Connection, channel: str, wrap: Wrap) -> None:
+        """Send what is published on a channel to the connection, as `wrap(channel, payload)` makes it."""
+        connection.channels[channel] = wrap
+        self._listeners.setdefault(channel, set()).add(connection)
+
+    def leave(self, connection: Connection, channel: str) -> None:
+        connection.channels.pop(channel, None)
+        listeners = self._listeners.get(channel)
+        if listeners is not None:
+            listeners.discard(connection)
+            if not listeners:
+                del self._listeners[channel]
+
+    def forget(self, connection: Connection) -> None:
+        """Drop a connection that ended."""
+        self.connections.discard(connection)
+        for channel in list(connection.channels):
+            self.leave(connection, channel)
+
+    def publish(self, channel: str, payload: Mapping[str, object]) -> None:
+        for connection in self._listeners.get(channel, ()):
+            connection.send(connection.channels[channel](channel, payload))
+
+    async def serve(
+        self, request: web.Request, receive: Callable[[Connection, str], None], listens: Mapping[str, Wrap]
+    ) -> web.WebSocketResponse:
+        """Serve a WebSocket request from opening to end; it starts out listening to `listens`."""
+        connection = Connection()
+        for channel, wrap in listens.items():
+            self.listen(connection, channel, wrap)
+        self.connections.add(connection)
+        try:
+            return await connection.serve(request, receive)
+        finally:
+            self.forget(connection)
+
+    async def close(self) -> None:
+        """Say goodbye to every connection."""
+        for connection in list(self.connections):
+            await connection.socket.close(code=1001, message=b"going away")

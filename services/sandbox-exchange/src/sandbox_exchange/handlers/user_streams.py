@@ -1,0 +1,82 @@
+"""The WebSocket API, `/ws-api/v3`: an account's user stream, subscribed by signature."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from sandbox_exchange.domain.refusals import Refused
+from sandbox_exchange.handlers.authentication import authenticate
+from sandbox_exchange.handlers.parameters import Parameters
+from sandbox_exchange.handlers.streams import Connection, Hub, Wrap
+from sandbox_exchange.handlers.venue import Venue, user_channel
+
+RATE_LIMITS = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000, "count": 2}]
+
+
+class UserStreams:
+    """Private WebSocket subscriptions."""
+
+    def __init__(self, venue: Venue, hub: Hub) -> None:
+        self._venue = venue
+        self._hub = hub
+        self._subscriptions = 0
+
+    def routes(self) -> list[web.RouteDef]:
+        return [web.get("/ws-api/v3", self.serve)]
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        return await self._hub.serve(request, self._receive, {})
+
+    def _receive(self, connection: Connection, text: str) -> None:
+        number: object = None
+        try:
+            frame = _frame(text)
+            number = frame.get("id")
+            result = self._carry_out(connection, str(frame.get("method")), frame.get("params") or {})
+            connection.send({"id": number, "status": 200, "result": result, "rateLimits": RATE_LIMITS})
+        except Refused as error:
+            body = {"code": error.code, "msg": error.message}
+            connection.send({"id": number, "status": error.status, "error": body, "rateLimits": RATE_LIMITS})
+
+    def _carry_out(self, connection: Connection, method: str, params: Mapping[str, Any]) -> object:
+        if method == "ping":
+            return {}
+        if method == "time":
+            return {"serverTime": self._venue.now()}
+        if method == "userDataStream.subscribe.signature":
+            return self._subscribe(connection, params)
+        if method == "userDataStream.unsubscribe":
+            for channel in list(connection.channels):
+                self._hub.leave(connection, channel)
+            return {}
+        raise Refused(-1020, "This operation is not supported.")
+
+    def _subscribe(self, connection: Connection, params: Mapping[str, Any]) -> object:
+        sent = {name: str(value) for name, value in params.items()}
+        signed = "&".join(f"{name}={value}" for name, value in sorted(sent.items()) if name != "signature")
+        account = authenticate(self._venue.exchange, sent.get("apiKey"), Parameters(sent), signed, self._venue.now())
+        number = self._subscriptions
+        self._subscriptions += 1
+        self._hub.listen(connection, user_channel(account.id), _wrap(number))
+        return {"subscriptionId": number}
+
+
+def _frame(text: str) -> Mapping[str, Any]:
+    try:
+        frame = json.loads(text)
+    except ValueError:
+        frame = None
+    if not isinstance(frame, dict) or not isinstance(frame.get("params") or {}, dict):
+        raise Refused(-1000, "A frame must be a JSON object with the parameters as an object.")
+    return frame
+
+
+def _wrap(number: int) -> Wrap:
+    def wrap(_: str, payload: Mapping[str, object]) -> object:
+        return {"subscriptionId": number, "event": payload}
+
+    return wrap
