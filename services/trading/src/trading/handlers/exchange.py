@@ -242,7 +242,11 @@ class Exchanges(Protocol):
     """Builds sessions; nothing is connected until `start`."""
 
     def session(self, account: str, connector: str, fields: Mapping[str, str]) -> ExchangeSession:
-        """A session for a credential's fields. Raises ConnectorUnknown or CredentialFieldInvalid of contracts.accounts."""
+        """A session for a credential's fields.
+
+        Raises ConnectorUnknown or CredentialFieldInvalid of contracts.accounts; Unavailable while the engine is loading or for
+        a connector that the venue does not serve.
+        """
 
 
 @dataclass(frozen=True, slots=True)

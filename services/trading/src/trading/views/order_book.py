@@ -13,6 +13,14 @@ from trading.views.paging import Conditions, Rows
 COLUMNS = """order_id, client_order_id, external, trading_pair, side, order_type, position_action, amount, price,
     exchange_order_id, acknowledged, cancel_wanted, unknown, closed, filled_amount, created_at"""
 
+# One index look-up a pair, however many orders there are.
+PAIRS = """WITH RECURSIVE pairs (pair) AS (
+    (SELECT trading_pair FROM orders WHERE known AND account = $1 AND connector = $2 ORDER BY trading_pair LIMIT 1)
+    UNION ALL
+    SELECT (SELECT trading_pair FROM orders WHERE known AND account = $1 AND connector = $2 AND trading_pair > pair
+        ORDER BY trading_pair LIMIT 1) FROM pairs WHERE pair IS NOT NULL
+) SELECT pair FROM pairs WHERE pair IS NOT NULL"""
+
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
@@ -57,6 +65,12 @@ class SessionOrders:
         found = await self._rows.fetch(f"SELECT count(*) FROM orders WHERE {conditions.sql}", *conditions.args)  # noqa: S608
         return int(found[0][0])
 
+    async def by_order_id(self, order_id: str) -> OrderRow | None:
+        """The order of this id, if it is this session's."""
+        conditions = self._session("known")
+        conditions.add("order_id = {}", order_id)
+        return next(iter(await self._read(conditions)), None)
+
     async def by_client_order_id(self, client_order_id: str) -> OrderRow | None:
         """The order the exchange knows by this client order id."""
         conditions = self._session("known")
@@ -70,10 +84,9 @@ class SessionOrders:
         return {row.exchange_order_id: row for row in await self._read(conditions) if row.exchange_order_id is not None}
 
     async def pairs(self) -> list[str]:
-        """Every trading pair the session ever had an order or fill on."""
-        conditions = self._session()
-        sql = f"SELECT DISTINCT trading_pair FROM orders WHERE {conditions.sql} ORDER BY 1"  # noqa: S608
-        return [row[0] for row in await self._rows.fetch(sql, *conditions.args)]
+        """Every trading pair the session ever had an order on."""
+        rows = await self._rows.fetch(PAIRS, self._account, self._connector)
+        return [row[0] for row in rows]
 
     async def trade_ids_since(self, trading_pair: str, since: datetime) -> set[str]:
         """The exchange trade ids of the fills stored for a pair, from that time on."""

@@ -17,7 +17,7 @@ from service_kit.paging import decode_cursor, encode_cursor, page
 class Rows(Protocol):
     """The reading side of the service's database."""
 
-    async def fetch(self, sql: str, *args: Any) -> Sequence[Any]:
+    async def fetch(self, sql: str, /, *args: object) -> Sequence[Any]:
         """The rows of a query with `$1`, `$2`, ... Raises Unavailable when the database is gone."""
         ...
 

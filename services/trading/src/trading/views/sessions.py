@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
 
-from contracts.trading import SessionFailed, SessionReconciled, SessionReleased, SessionStarted, SessionStopped
+from contracts.accounts import AccountUnknown, CredentialUnknown
+from contracts.trading import (
+    GetSession,
+    SessionFailed,
+    SessionReconciled,
+    SessionReleased,
+    SessionStarted,
+    SessionState,
+    SessionStopped,
+)
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import Column, DateTime, Integer, MetaData, Table, Text, text
+
+from trading.views.paging import Rows
 
 metadata = MetaData()
 
@@ -84,3 +97,55 @@ class SessionsView:
                 yield _RELEASED.bind(account=event.account, connector=event.connector, at=at)
             case _:
                 return
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """A session that should run, on this credential version."""
+
+    account: str
+    connector: str
+    credential_version: int
+
+
+async def desired_sessions(rows: Rows, *, grace: float) -> list[Desired]:
+    """One session for each credential, but for those released: they wait for a newer credential.
+
+    A release whose deletion did not follow within `grace` seconds is void.
+    """
+    found = await rows.fetch(
+        """SELECT account, connector, c.credential_version FROM credentials c LEFT JOIN sessions s USING (account, connector)
+        WHERE s.released_at IS NULL OR s.released_at < now() - make_interval(secs => $1)
+            OR c.credential_version > s.credential_version
+        ORDER BY account, connector""",
+        grace,
+    )
+    return [Desired(*row) for row in found]
+
+
+async def complete_until(rows: Rows, account: str, connector: str) -> datetime | None:
+    """Up to when the session's trade history was read completely; None for a session that never ran."""
+    found = await rows.fetch(
+        "SELECT coalesce(reconciled_at, first_started_at) FROM sessions WHERE account = $1 AND connector = $2",
+        account,
+        connector,
+    )
+    return found[0][0] if found else None
+
+
+async def session_state(rows: Rows, query: GetSession) -> SessionState:
+    """How a session is doing. Raises AccountUnknown, CredentialUnknown."""
+    account, connector = query.account, query.connector
+    found = await rows.fetch(
+        """SELECT EXISTS (SELECT FROM known_accounts WHERE account = $1) AS account_known,
+            EXISTS (SELECT FROM credentials WHERE account = $1 AND connector = $2) AS credential_known, state, reason
+        FROM (SELECT) one LEFT JOIN sessions ON account = $1 AND connector = $2""",
+        account,
+        connector,
+    )
+    row = found[0]
+    if not row["account_known"]:
+        raise AccountUnknown(f"Account '{account}' not found", field="account_name")
+    if not row["credential_known"]:
+        raise CredentialUnknown(f"Account '{account}' has no credential for {connector}", field="connector_name")
+    return SessionState(account=account, connector=connector, state=row["state"] or "starting", reason=row["reason"])

@@ -1,0 +1,222 @@
+"""One running session: the exchange it talks to, the orders it follows, and the way facts about them are recorded."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contracts import naming
+from contracts.message import Command, Event, Metadata
+from contracts.rejections import Unavailable
+from contracts.trading import OrderEvent, OrderType, PositionAction, SessionEvent, Side
+from eventlog.decider import Decider
+from eventlog.errors import Fenced
+from eventlog.execute import Executed, execute, load
+from eventlog.log import EventLog
+from eventlog.recorded import Fence
+
+from trading.domain.order import ORDER
+from trading.domain.order_commands import OrderCommand
+from trading.domain.order_state import Order
+from trading.domain.session import SESSION, Session, SessionCommand
+from trading.handlers.exchange import ExchangeSession, OrderTicket
+from trading.views.order_book import OrderRow, SessionOrders
+
+logger = logging.getLogger(__name__)
+
+STORE_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How patient a session is, in seconds.
+
+    `settle`: after which nothing of ours can still be on its way to the exchange; longer than the exchange's receive window.
+    `overlap`: how far before the last reconciliation the trade history is read again.
+    """
+
+    settle: float = 10.0
+    reconcile: float = 60.0
+    ask: float = 0.5
+    ask_longest: float = 5.0
+    balances: float = 1.0
+    overlap: float = 300.0
+    checkpoint: float = 3600.0
+    drain: float = 2.0
+
+
+@dataclass(slots=True)
+class Tracked:
+    """An order that may be alive. `ticket.order_id` is the exchange's client order id, `order_id` ours; they rarely differ.
+
+    `submitting` and `cancelling` are the effects under way, `resolving` the task that asks for an unknown outcome,
+    `missing_since` the loop time at which the exchange first said that it does not know the order.
+    """
+
+    order_id: str
+    ticket: OrderTicket
+    state: Order
+    submitting: asyncio.Task[None] | None = None
+    cancelling: asyncio.Task[None] | None = None
+    resolving: asyncio.Task[None] | None = None
+    missing_since: float | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an effect of ours is under way, so that the exchange's word says nothing yet."""
+        return bool(self.effects)
+
+    @property
+    def effects(self) -> list[asyncio.Task[None]]:
+        """The effects under way."""
+        return [task for task in (self.submitting, self.cancelling) if task is not None and not task.done()]
+
+
+def under_way(task: asyncio.Task[None] | None) -> bool:
+    """Whether a task was started and has not ended."""
+    return task is not None and not task.done()
+
+
+def ticket_of(row: OrderRow) -> OrderTicket:
+    """The order as the exchange is asked about it."""
+    return OrderTicket(
+        order_id=row.client_order_id,
+        trading_pair=row.trading_pair,
+        side=Side(row.side),
+        order_type=OrderType(row.order_type),
+        amount=row.amount,
+        price=row.price,
+        placed_at=row.created_at,
+        position_action=PositionAction(row.position_action),
+        exchange_order_id=row.exchange_order_id,
+    )
+
+
+def order_stream(order_id: str) -> str:
+    """The stream of an order."""
+    return naming.stream_id("trading", "order", order_id)
+
+
+def session_stream(account: str, connector: str) -> str:
+    """The stream of a session."""
+    return naming.stream_id("trading", "session", f"{account}.{connector}")
+
+
+async def stored[S, C: Command, E: Event](
+    log: EventLog, decider: Decider[S, C, E], stream: str, command: C, *, fence: Fence | None, metadata: Metadata | None = None
+) -> Executed[S, E]:
+    """Execute a command that must not be lost, waiting for the database as long as it takes. Raises Fenced, Rejection."""
+    metadata = metadata or Metadata(actor="exchange")
+    while True:
+        try:
+            return await execute(log, decider, stream, command, metadata, fence=fence)
+        except Fenced:
+            raise
+        except Unavailable as error:
+            logger.warning("not stored yet: %s", error.detail, extra={"stream": stream, "command": type(command).__name__})
+            await asyncio.sleep(STORE_AGAIN_SECONDS)
+
+
+class Live:
+    """What the parts of a running session share.
+
+    `spawn` runs a background task that ends with the session; `held` asks whether the session may still act; `pairs` are the
+    trading pairs something happened on since they were last reconciled.
+    """
+
+    def __init__(
+        self,
+        exchange: ExchangeSession,
+        log: EventLog,
+        fence: Fence,
+        pace: Pace,
+        *,
+        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        held: Callable[[], bool],
+    ) -> None:
+        self.account = exchange.account
+        self.connector = exchange.connector
+        self.exchange = exchange
+        self.log = log
+        self.fence = fence
+        self.pace = pace
+        self.spawn = spawn
+        self.held = held
+        self.accepting = False
+        self.placing = 0
+        self.quiet = asyncio.Event()
+        self.quiet.set()
+        self.reconnected = False
+        self.stored_orders = SessionOrders(log, self.account, self.connector)
+        self.tracked: dict[str, Tracked] = {}
+        self.pairs: set[str] = set()
+        self.reconcile_now = asyncio.Event()
+        self.balances_changed = asyncio.Event()
+
+    @contextlib.contextmanager
+    def order_coming(self) -> Iterator[None]:
+        """While an order is placed; `quiet` is set when none is."""
+        self.placing += 1
+        self.quiet.clear()
+        try:
+            yield
+        finally:
+            self.placing -= 1
+            if not self.placing:
+                self.quiet.set()
+
+    async def record(self, tracked: Tracked, command: OrderCommand, metadata: Metadata | None = None) -> tuple[OrderEvent, ...]:
+        """Store what follows from a command, and follow the order, or stop to, accordingly. The events; none: nothing new."""
+        done = await stored(self.log, ORDER, order_stream(tracked.order_id), command, fence=self.fence, metadata=metadata)
+        # A repeated command tells the state it led to then, not the newest.
+        state = done.state if not done.repeated else (await load(self.log, ORDER, order_stream(tracked.order_id)))[0]
+        self.follow(tracked, state)
+        return done.events
+
+    async def record_session(self, command: SessionCommand) -> Executed[Session, SessionEvent]:
+        """Store what follows for the session itself."""
+        stream = session_stream(self.account, self.connector)
+        return await stored(self.log, SESSION, stream, command, fence=self.fence, metadata=Metadata(actor="trading"))
+
+    def follow(self, tracked: Tracked, state: Order) -> None:
+        """Take over an order's newest state."""
+        tracked.state = state
+        self.pairs.add(tracked.ticket.trading_pair)
+        client_order_id = tracked.ticket.order_id
+        if state.exchange_order_id != tracked.ticket.exchange_order_id:
+            tracked.ticket = replace(tracked.ticket, exchange_order_id=state.exchange_order_id)
+        if state.closed is not None:
+            if self.tracked.pop(client_order_id, None) is not None:
+                self.exchange.forget(client_order_id)
+        elif state.origin is not None and client_order_id not in self.tracked:
+            self.tracked[client_order_id] = tracked
+            self.exchange.adopt(tracked.ticket)
+
+    async def find(self, client_order_id: str | None, exchange_order_id: str | None) -> Tracked | None:
+        """The order the exchange means, alive or not; None when it is not known here. Raises Unavailable."""
+        if client_order_id is not None and client_order_id in self.tracked:
+            return self.tracked[client_order_id]
+        row: OrderRow | None = None
+        if client_order_id is not None:
+            row = await self.stored_orders.by_client_order_id(client_order_id)
+        if row is None and exchange_order_id is not None:
+            row = (await self.stored_orders.by_exchange_order_ids([exchange_order_id])).get(exchange_order_id)
+        return None if row is None else await self.tracked_of(row)
+
+    async def tracked_of(self, row: OrderRow) -> Tracked:
+        """The order of a stored row, followed if it is alive."""
+        known = self.tracked.get(row.client_order_id)
+        if known is not None:
+            return known
+        state, _ = await load(self.log, ORDER, order_stream(row.order_id))
+        known = self.tracked.get(row.client_order_id)
+        if known is not None:
+            # Another task began to follow it meanwhile.
+            return known
+        tracked = Tracked(row.order_id, ticket_of(row), state)
+        self.follow(tracked, state)
+        return tracked

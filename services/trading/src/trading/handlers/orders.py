@@ -1,0 +1,184 @@
+"""Commands of a running session: place, cancel, cancel all, refresh balances. The intent is stored before anything is sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from contracts.message import Metadata, utc_now
+from contracts.rejections import Unavailable
+from contracts.trading import (
+    Balance,
+    BalancesRead,
+    CancelOrder,
+    CancelOrders,
+    CancelRequested,
+    OrderAccepted,
+    OrderIdReused,
+    OrderPlaced,
+    OrderType,
+    OrderUnknown,
+    PlaceOrder,
+    RefreshBalances,
+)
+from eventlog.execute import execute
+
+from trading.domain.order import ORDER, same_request
+from trading.domain.order_commands import Place, RequestCancel
+from trading.domain.rules import Market
+from trading.domain.session import RecordBalances
+from trading.handlers.exchange import OrderTicket, TradingRule
+from trading.handlers.live import Live, Tracked, order_stream
+from trading.handlers.outcomes import Outcomes
+
+
+class Orders:
+    """Serves the order commands of one session."""
+
+    def __init__(self, live: Live, outcomes: Outcomes) -> None:
+        self._live = live
+        self._outcomes = outcomes
+
+    async def place(self, command: PlaceOrder, metadata: Metadata) -> OrderAccepted:
+        """Store the intent and answer; the order is sent in the background.
+
+        The same command again is the same order. Refused as `PlaceOrder` says, and OrderIdReused; Unavailable before the
+        first reconciliation.
+        """
+        self._check_accepting()
+        with self._live.order_coming():
+            return await self._place(command, metadata)
+
+    async def _place(self, command: PlaceOrder, metadata: Metadata) -> OrderAccepted:
+        live = self._live
+        if (missing := live.exchange.ready()) is not None:
+            raise Unavailable(f"{live.connector} is not ready: {missing}")
+        order_id = live.exchange.client_order_id(metadata.message_id)
+        place = Place(order=command, order_id=order_id, market=await self._market(command))
+        done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence)
+        placed = done.state.origin
+        if not isinstance(placed, OrderPlaced) or not same_request(placed, command):
+            raise OrderIdReused(f"Order '{order_id}' was placed by this command id with another body")
+        if done.events and not done.repeated:
+            tracked = Tracked(order_id, _ticket(placed), done.state)
+            live.tracked[order_id] = tracked
+            self._outcomes.submit(tracked, metadata)
+        return _accepted(placed)
+
+    async def cancel(self, command: CancelOrder, metadata: Metadata) -> CancelRequested:
+        """Store the wish and send the cancel in the background. Refused: OrderUnknown, OrderNotOpen."""
+        self._check_accepting()
+        tracked = await self._find(command.order_id)
+        await self._request_cancel(tracked, metadata)
+        return CancelRequested(order_ids=(command.order_id,))
+
+    async def cancel_all(self, command: CancelOrders, metadata: Metadata) -> CancelRequested:
+        """Cancel all open orders, or those of one pair, in the background; the ids whose cancel was started."""
+        self._check_accepting()
+        started: list[str] = []
+        for row in await self._live.stored_orders.open(command.trading_pair):
+            tracked = await self._live.tracked_of(row)
+            if tracked.state.closed is None:
+                await self._request_cancel(tracked, metadata)
+                started.append(row.order_id)
+        return CancelRequested(order_ids=tuple(started))
+
+    async def refresh_balances(self, command: RefreshBalances, metadata: Metadata) -> BalancesRead:
+        """Ask the exchange for the balances and record them if they changed. Unavailable when it does not answer."""
+        balances, version = await record_balances(self._live, refresh=True)
+        return BalancesRead(account=command.account, connector=command.connector, balances=balances, version=version)
+
+    def _check_accepting(self) -> None:
+        live = self._live
+        if not live.accepting or not live.held():
+            raise Unavailable(f"The session of {live.account} on {live.connector} is not ready to take commands")
+
+    async def _market(self, command: PlaceOrder) -> Market:
+        exchange = self._live.exchange
+        rules = exchange.trading_rules
+        if not rules:
+            raise Unavailable(f"Trading rules of {command.connector} are not loaded yet")
+        pair = command.trading_pair
+        rule = rules.get(pair)
+        types = tuple(exchange.order_types)
+        if rule is None:
+            return Market(rule=None, listed=tuple(rules), order_types=types, amount=command.amount)
+        limit = command.order_type is not OrderType.MARKET
+        below, above = self._around(rule, command.price) if limit and command.price is not None else (None, None)
+        return Market(
+            rule=rule,
+            listed=(),
+            order_types=types,
+            amount=exchange.quantize_amount(pair, command.amount),
+            price_below=below,
+            price_above=above,
+            reference_price=None if limit else await exchange.price(pair),
+        )
+
+    def _around(self, rule: TradingRule, price: Decimal) -> tuple[Decimal, Decimal]:
+        """The tradable prices next to a price."""
+        quantize = self._live.exchange.quantize_price
+        below = quantize(rule.trading_pair, price)
+        if below == price:
+            return below, below
+        above = quantize(rule.trading_pair, below + rule.min_price_increment)
+        return below, above if above >= price else below
+
+    async def _find(self, order_id: str) -> Tracked:
+        live = self._live
+        for tracked in live.tracked.values():
+            if tracked.order_id == order_id:
+                return tracked
+        row = await live.stored_orders.by_order_id(order_id)
+        if row is None:
+            raise OrderUnknown(f"Order '{order_id}' not found in active orders")
+        return await live.tracked_of(row)
+
+    async def _request_cancel(self, tracked: Tracked, metadata: Metadata) -> None:
+        live = self._live
+        command = RequestCancel(order_id=tracked.order_id, account=live.account, connector=live.connector)
+        done = await execute(live.log, ORDER, order_stream(tracked.order_id), command, metadata, fence=live.fence)
+        live.follow(tracked, done.state)
+        self._outcomes.cancel(tracked, metadata)
+
+
+async def read_balances(live: Live, *, refresh: bool) -> tuple[Balance, ...]:
+    """The balances that are not zero, by token."""
+    balances = await live.exchange.balances(refresh=refresh)
+    return tuple(
+        Balance(token=token, total=held.total, available=held.available)
+        for token, held in sorted(balances.items())
+        if held.total or held.available
+    )
+
+
+async def record_balances(live: Live, *, refresh: bool) -> tuple[tuple[Balance, ...], int]:
+    """Record the balances if they changed; they, and the session stream's version right after."""
+    balances = await read_balances(live, refresh=refresh)
+    done = await live.record_session(RecordBalances(account=live.account, connector=live.connector, balances=balances))
+    return balances, done.version
+
+
+def _ticket(placed: OrderPlaced) -> OrderTicket:
+    return OrderTicket(
+        order_id=placed.order_id,
+        trading_pair=placed.trading_pair,
+        side=placed.side,
+        order_type=placed.order_type,
+        amount=placed.amount,
+        price=placed.price,
+        placed_at=utc_now(),
+        position_action=placed.position_action,
+    )
+
+
+def _accepted(placed: OrderPlaced) -> OrderAccepted:
+    return OrderAccepted(
+        order_id=placed.order_id,
+        account_name=placed.account,
+        connector_name=placed.connector,
+        trading_pair=placed.trading_pair,
+        trade_type=placed.side,
+        amount=placed.requested_amount,
+        order_type=placed.order_type,
+        price=placed.requested_price,
+    )

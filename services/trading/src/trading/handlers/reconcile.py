@@ -1,0 +1,284 @@
+"""Comparing a session with its exchange: our open orders, orders placed elsewhere, executions that were missed, balances."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from contracts.message import Metadata, utc_now
+from contracts.rejections import Unavailable
+from contracts.trading import OrderIdReused, OrderType
+from eventlog.errors import Fenced
+
+from trading.domain.order_commands import Action, Heard, RecordExternal, RecordReport, RecordUnproven
+from trading.domain.order_id import derived_order_id, external_order_id
+from trading.domain.order_state import Order
+from trading.domain.session import Fail, RecordReconciled
+from trading.handlers.exchange import ExchangeOrder, Fill, OrderTicket
+from trading.handlers.live import Live, Tracked
+from trading.handlers.orders import record_balances
+from trading.handlers.outcomes import Outcomes
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciliation:
+    """Reconciles one session. `since` is the time up to which its trade history is known to be complete."""
+
+    def __init__(self, live: Live, outcomes: Outcomes, since: datetime) -> None:
+        self._live = live
+        self._outcomes = outcomes
+        self._since = since
+        self._all_since = since
+        self._recorded_at: datetime | None = None
+        self._strays: list[Fill] = []
+        self._fills = 0
+        self._externals = 0
+
+    def stray(self, fill: Fill) -> None:
+        """Keep an execution of an order that is not known here until a reconciliation has looked for the order."""
+        self._strays.append(fill)
+        self._live.reconcile_now.set()
+
+    async def adopt_stored(self) -> None:
+        """Follow the orders of an earlier run. What it did not live to record may or may not have happened."""
+        for row in await self._live.stored_orders.open():
+            tracked = await self._live.tracked_of(row)
+            state = tracked.state
+            if not state.acknowledged:
+                await self._unproven(tracked, Action.SUBMIT, "the session ended between the intent and its outcome")
+            elif state.cancel_wanted:
+                await self._unproven(tracked, Action.CANCEL, "the session ended between the cancel and its outcome")
+            if tracked.state.unknown is not None:
+                self._outcomes.resolve(tracked)
+
+    async def run(self, *, notable: bool) -> None:
+        """Reconcile once; `notable`: record that it was done even when nothing was found. Raises Unavailable."""
+        began = utc_now()
+        self._fills = self._externals = 0
+        # Now and then it is recorded anyway: after a restart, the trade history is read from the last record on.
+        checkpoint = timedelta(seconds=self._live.pace.checkpoint)
+        due = self._recorded_at is None or began - self._recorded_at >= checkpoint
+        checked = await self._compare_orders()
+        await self._backfill(every_pair=notable or due, began=began)
+        await self._attribute_strays()
+        await record_balances(self._live, refresh=True)
+        command = RecordReconciled(
+            account=self._live.account,
+            connector=self._live.connector,
+            orders_checked=checked,
+            fills_recovered=self._fills,
+            external_orders=self._externals,
+            notable=notable or due,
+        )
+        if (await self._live.record_session(command)).events:
+            self._recorded_at = began
+
+    async def keep(self) -> None:
+        """Reconcile periodically and whenever asked to, for ever. Says so when the exchange cannot be reached, and tries again."""
+        live = self._live
+        while True:
+            # Several askers within a moment are served by one run.
+            await asyncio.sleep(live.pace.ask)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(live.reconcile_now.wait(), live.pace.reconcile)
+            live.reconcile_now.clear()
+            notable, live.reconnected = live.reconnected, False
+            try:
+                await self.run(notable=notable)
+            except Fenced:
+                raise
+            except Unavailable as error:
+                live.reconnected = live.reconnected or notable
+                live.reconcile_now.set()
+                await live.record_session(Fail(account=live.account, connector=live.connector, reason=error.detail))
+                await asyncio.sleep(live.pace.ask_longest)
+
+    async def _unproven(self, tracked: Tracked, action: Action, reason: str) -> None:
+        await self._live.record(tracked, RecordUnproven(action=action, reason=reason))
+
+    async def _compare_orders(self) -> int:
+        listing = await self._live.exchange.open_orders()
+        listed = {order.client_order_id: order for order in listing or ()}
+        checked = 0
+        for tracked in list(self._live.tracked.values()):
+            if tracked.busy or tracked.state.closed is not None:
+                continue
+            checked += 1
+            order = listed.get(tracked.ticket.order_id)
+            if order is None:
+                self._fills += await self._outcomes.ask(tracked, settled=self._settled(tracked))
+            else:
+                await self._still_open(tracked, order)
+            if tracked.state.closed is None and tracked.state.cancel_wanted:
+                self._outcomes.cancel(tracked)
+        for order in listed.values():
+            if order.client_order_id not in self._live.tracked:
+                await self._listed_elsewhere(order)
+        return checked
+
+    def _settled(self, tracked: Tracked) -> bool:
+        # An order whose outcome is unknown has its own task, which counts from when it could last have been sent.
+        age = utc_now() - tracked.ticket.placed_at
+        return tracked.state.unknown is None and age >= timedelta(seconds=self._live.pace.settle)
+
+    async def _still_open(self, tracked: Tracked, order: ExchangeOrder) -> None:
+        recovered, _ = await self._outcomes.read_fills(tracked, order.executed)
+        self._fills += recovered
+        tracked.missing_since = None
+        report = RecordReport(
+            heard=Heard(order.status.value),
+            exchange_order_id=order.exchange_order_id,
+            reason=order.status.value,
+            evidence="the exchange's list of open orders",
+            time=order.time,
+            asked=True,
+        )
+        await self._live.record(tracked, report)
+
+    async def _listed_elsewhere(self, order: ExchangeOrder) -> None:
+        """An order on the book that is not followed: closed here by mistake, or placed elsewhere."""
+        tracked = await self._live.find(order.client_order_id, order.exchange_order_id)
+        if tracked is None:
+            tracked = await self._record_external(order)
+        if not tracked.busy:
+            await self._still_open(tracked, order)
+
+    async def _record_external(self, order: ExchangeOrder) -> Tracked:
+        live = self._live
+        names = (live.account, live.connector, order.client_order_id or order.exchange_order_id)
+        order_id = external_order_id(live.account, live.connector, order.client_order_id, order.exchange_order_id)
+        try:
+            return await self._introduce(order, order_id)
+        except OrderIdReused:
+            return await self._introduce(order, derived_order_id(*names))
+
+    async def _introduce(self, order: ExchangeOrder, order_id: str) -> Tracked:
+        live = self._live
+        client_order_id = order.client_order_id or order_id
+        ticket = OrderTicket(
+            order_id=client_order_id,
+            trading_pair=order.trading_pair,
+            side=order.side,
+            order_type=order.order_type,
+            amount=order.amount,
+            price=order.price,
+            placed_at=order.time,
+            exchange_order_id=order.exchange_order_id,
+        )
+        tracked = Tracked(order_id, ticket, Order())
+        command = RecordExternal(
+            order_id=order_id,
+            client_order_id=client_order_id,
+            account=live.account,
+            connector=live.connector,
+            trading_pair=order.trading_pair,
+            side=order.side,
+            order_type=order.order_type,
+            amount=order.amount,
+            price=order.price,
+            exchange_order_id=order.exchange_order_id,
+            time=order.time,
+        )
+        if await live.record(tracked, command, Metadata(actor="exchange")):
+            self._externals += 1
+        return live.tracked.get(client_order_id, tracked)
+
+    async def _backfill(self, *, every_pair: bool, began: datetime) -> None:
+        """Record executions that no message told of, from before the last complete reading.
+
+        Pairs without any activity of ours are read at starts, reconnects and checkpoints only: reading costs request weight.
+        """
+        overlap = timedelta(seconds=self._live.pace.overlap)
+        since = (self._all_since if every_pair else self._since) - overlap
+        active = self._live.pairs | {tracked.ticket.trading_pair for tracked in self._live.tracked.values()}
+        for pair in await self._live.stored_orders.pairs() if every_pair else sorted(active):
+            self._live.pairs.discard(pair)
+            try:
+                await self._backfill_pair(pair, since)
+            except Unavailable:
+                self._live.pairs.add(pair)
+                raise
+        self._since = began
+        if every_pair:
+            self._all_since = began
+
+    async def _backfill_pair(self, pair: str, since: datetime) -> None:
+        fills = await self._live.exchange.trades_since(pair, since)
+        if fills:
+            stored = await self._live.stored_orders.trade_ids_since(pair, since)
+            missed = [fill for fill in fills if fill.trade_id not in stored]
+            if missed:
+                await self._record_missed(pair, since, missed)
+
+    async def _record_missed(self, pair: str, since: datetime, missed: Sequence[Fill]) -> None:
+        unknown = [fill for fill in missed if await self._attribute(fill) is None]
+        if not unknown:
+            return
+        # Orders placed and gone while nobody looked: the exchange's history of orders knows whose executions these are.
+        history = await self._live.exchange.orders_since(pair, since - timedelta(days=1)) or []
+        wanted = {fill.exchange_order_id for fill in unknown}
+        for order in history:
+            if order.exchange_order_id in wanted:
+                await self._from_history(order)
+        for fill in unknown:
+            if await self._attribute(fill) is None:
+                logger.warning("execution %s of order %s cannot be attributed", fill.trade_id, fill.exchange_order_id)
+
+    async def _from_history(self, order: ExchangeOrder) -> None:
+        tracked = await self._live.find(order.client_order_id, order.exchange_order_id)
+        if tracked is None:
+            tracked = await self._record_external(order)
+        recovered, complete = await self._outcomes.read_fills(tracked, order.executed or Decimal(0))
+        self._fills += recovered
+        if tracked.busy:
+            return
+        report = RecordReport(
+            heard=Heard(order.status.value),
+            exchange_order_id=order.exchange_order_id,
+            reason=order.status.value,
+            evidence="the exchange's order history",
+            time=order.time,
+            asked=True,
+            fills_read=complete,
+        )
+        await self._live.record(tracked, report)
+
+    async def _attribute(self, fill: Fill) -> Tracked | None:
+        tracked = await self._live.find(fill.order_id, fill.exchange_order_id)
+        if tracked is not None:
+            self._fills += await self._outcomes.record_fill(tracked, fill)
+        return tracked
+
+    async def _attribute_strays(self) -> None:
+        strays, self._strays = self._strays, []
+        for fill in strays:
+            if await self._attribute(fill) is None:
+                self._fills += await self._orphan(fill)
+
+    async def _orphan(self, fill: Fill) -> int:
+        """An execution of an order that the exchange lists nowhere: kept in the trade history, without its order."""
+        live = self._live
+        name = fill.order_id or f"exchange-{fill.exchange_order_id}"
+        order_id = external_order_id(live.account, live.connector, name, name)
+        logger.warning("execution %s belongs to no order that is listed", fill.trade_id)
+        ticket = OrderTicket(
+            order_id=name,
+            trading_pair=fill.trading_pair,
+            side=fill.side,
+            order_type=_guessed_type(fill),
+            amount=fill.amount,
+            price=fill.price,
+            placed_at=fill.time,
+            exchange_order_id=fill.exchange_order_id,
+        )
+        return await self._outcomes.record_fill(Tracked(order_id, ticket, Order()), fill)
+
+
+def _guessed_type(fill: Fill) -> OrderType:
+    """Executions do not tell their order's type; only a resting order makes."""
+    return OrderType.LIMIT if fill.is_maker else OrderType.MARKET

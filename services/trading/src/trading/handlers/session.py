@@ -1,0 +1,283 @@
+"""One session's life: take the lease, connect, reconcile, serve, and let go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from contracts.message import Command, Metadata, Reply, utc_now
+from contracts.rejections import Rejection, Unavailable
+from contracts.trading import (
+    CancelOrder,
+    CancelOrders,
+    PlaceOrder,
+    RefreshBalances,
+    ReleaseSession,
+    SessionState,
+)
+from eventlog.errors import Fenced
+from eventlog.execute import execute
+from eventlog.log import EventLog
+from eventlog.recorded import Fence
+from service_kit.supervisor import HEALTHY_AFTER, backoff
+
+from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
+from trading.handlers.exchange import Exchanges
+from trading.handlers.live import Live, Pace, session_stream, stored
+from trading.handlers.orders import Orders
+from trading.handlers.outcomes import Outcomes
+from trading.handlers.reconcile import Reconciliation
+from trading.handlers.updates import Updates
+from trading.views.order_book import SessionOrders
+from trading.views.sessions import complete_until
+
+logger = logging.getLogger(__name__)
+
+LEASE_POLL_SECONDS = 1.0
+STOP_SECONDS = 8.0
+
+
+class Lease(Protocol):
+    """The right to act for a session, until `lost` is set."""
+
+    fence: Fence
+    lost: asyncio.Event
+
+    @property
+    def held(self) -> bool:
+        """Whether the holder may act now."""
+        ...
+
+    async def release(self) -> None:
+        """Let another take it."""
+        ...
+
+
+class Leases(Protocol):
+    """Gives out leases."""
+
+    async def acquire(self, noun: str, id_: str, /) -> Any:
+        """A `Lease`, or None while another holds it. Raises Unavailable."""
+        ...
+
+
+class Stoppable(Protocol):
+    """A subscription."""
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        ...
+
+
+class SessionCommands(Protocol):
+    """Serves commands at a session's own subjects."""
+
+    async def session_command(
+        self, command: type[Any], handler: Callable[[Any, Metadata], Awaitable[Reply]], *, account: str, connector: str
+    ) -> Stoppable:
+        """Serve until stopped."""
+        ...
+
+
+class Credentials(Protocol):
+    """The vault's answers."""
+
+    async def reveal(self, account: str, connector: str) -> tuple[int, dict[str, str]]:
+        """The credential's version and fields. Raises CredentialUnknown, Unavailable."""
+        ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every session of this replica uses."""
+
+    log: EventLog
+    leases: Leases
+    commands: SessionCommands
+    credentials: Credentials
+    exchanges: Exchanges
+    holder: str
+    pace: Pace = field(default_factory=Pace)
+
+
+class Ended(Exception):
+    """The session ends on purpose: leaves the group of its tasks."""
+
+
+class SessionRunner:
+    """Runs one session until it is stopped. Whoever holds the lease runs it; the others wait for the lease."""
+
+    def __init__(self, account: str, connector: str, credential_version: int, around: Surroundings) -> None:
+        self.account = account
+        self.connector = connector
+        self.credential_version = credential_version
+        self._around = around
+        self._live: Live | None = None
+        self.ending = False
+        self._stop_reason = ""
+        self._stopping = asyncio.Event()
+        self._let_go = asyncio.Event()
+
+    @property
+    def holding(self) -> bool:
+        """Whether this replica holds the session."""
+        return self._live is not None
+
+    async def run(self) -> None:
+        """Hold the session whenever its lease is free, until stopped. Failures are recorded and tried again with backoff."""
+        attempt = 0
+        while not self._stopping.is_set():
+            failure: str | None = None
+            try:
+                lease: Lease | None = await self._around.leases.acquire("session", f"{self.account}.{self.connector}")
+            except Unavailable as error:
+                lease = None
+                logger.warning("no lease: %s", error.detail, extra=self._fields())
+            if lease is not None:
+                began = asyncio.get_running_loop().time()
+                try:
+                    failure = await self._hold(lease)
+                finally:
+                    self._live = None
+                    await lease.release()
+                attempt = 1 if asyncio.get_running_loop().time() - began > HEALTHY_AFTER else attempt + 1
+            await self._pause(LEASE_POLL_SECONDS if failure is None else backoff(attempt, first=1, longest=60))
+        self._let_go.set()
+
+    async def stop(self, reason: str) -> None:
+        """End `run` gracefully; returns when the exchange is let go of, or after STOP_SECONDS."""
+        self._stop_reason = self._stop_reason or reason
+        self._stopping.set()
+        try:
+            await asyncio.wait_for(self._let_go.wait(), STOP_SECONDS)
+        except TimeoutError:
+            logger.error("session does not stop", extra=self._fields())
+
+    async def release(self, command: ReleaseSession, metadata: Metadata) -> SessionState:
+        """Stop for good on this credential. Refused: OrdersOpen unless forced."""
+        live = self._live
+        accepted = live is not None and live.accepting
+        if live is not None:
+            live.accepting = False
+            await live.quiet.wait()
+        try:
+            await record_release(self._around.log, command, metadata)
+        except (Rejection, Unavailable):
+            if live is not None:
+                live.accepting = accepted
+            raise
+        await self.stop("released")
+        return SessionState(account=self.account, connector=self.connector, state=Phase.STOPPED.value, reason="released")
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
+    async def _hold(self, lease: Lease) -> str | None:
+        """Serve while the lease is held. Why it failed; None when it was stopped or the lease was lost."""
+        failures: list[str] = []
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_until_lost(lease))
+                await self._serve(lease, tasks)
+        except* (Ended, Fenced):
+            logger.info("session let go", extra=self._fields())
+        except* (Rejection, Unavailable) as group:
+            failures = [str(error) for error in leaves(group)]
+        if failures and lease.held:
+            fail = Fail(account=self.account, connector=self.connector, reason=failures[0])
+            await self._record(lease, fail)
+            logger.warning("session failed: %s", failures[0], extra=self._fields())
+        return failures[0] if failures else None
+
+    async def _serve(self, lease: Lease, tasks: asyncio.TaskGroup) -> None:
+        around = self._around
+        start = Start(
+            account=self.account, connector=self.connector, credential_version=self.credential_version, holder=around.holder
+        )
+        since = await complete_until(around.log, self.account, self.connector)
+        await self._record(lease, start)
+        self.credential_version, fields = await around.credentials.reveal(self.account, self.connector)
+        exchange = around.exchanges.session(self.account, self.connector, fields)
+        live = Live(exchange, around.log, lease.fence, around.pace, spawn=tasks.create_task, held=lambda: lease.held)
+        self._live = live
+        subscriptions: list[Stoppable] = []
+        try:
+            await exchange.start()
+            await self._go_live(live, tasks, since or utc_now(), subscriptions)
+            await self._stopping.wait()
+            await self._wind_down(live, lease)
+        finally:
+            live.accepting = False
+            await exchange.stop()
+            if self._stopping.is_set():
+                self._let_go.set()
+            for subscription in subscriptions:
+                await subscription.stop()
+        raise Ended
+
+    async def _go_live(self, live: Live, tasks: asyncio.TaskGroup, since: datetime, subscriptions: list[Stoppable]) -> None:
+        outcomes = Outcomes(live)
+        reconciliation = Reconciliation(live, outcomes, since)
+        updates = Updates(live, outcomes, reconciliation)
+        await reconciliation.adopt_stored()
+        tasks.create_task(updates.consume())
+        tasks.create_task(updates.report_balances())
+        await reconciliation.run(notable=True)
+        tasks.create_task(reconciliation.keep())
+        live.accepting = True
+        orders = Orders(live, outcomes)
+        served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
+            PlaceOrder: orders.place,
+            CancelOrder: orders.cancel,
+            CancelOrders: orders.cancel_all,
+            RefreshBalances: orders.refresh_balances,
+            ReleaseSession: self.release,
+        }
+        for command, handler in served.items():
+            subscription = await self._around.commands.session_command(
+                command, handler, account=self.account, connector=self.connector
+            )
+            subscriptions.append(subscription)
+
+    async def _wind_down(self, live: Live, lease: Lease) -> None:
+        """Take no more orders, hear the outcomes of those under way, and say that the session stopped."""
+        live.accepting = False
+        under_way = [task for each in live.tracked.values() for task in each.effects]
+        if under_way:
+            await asyncio.wait(under_way, timeout=live.pace.drain)
+        await live.exchange.stop()
+        await self._record(lease, Stop(account=self.account, connector=self.connector, reason=self._stop_reason))
+
+    async def _record(self, lease: Lease, command: SessionCommand) -> None:
+        stream = session_stream(self.account, self.connector)
+        await stored(self._around.log, SESSION, stream, command, fence=lease.fence, metadata=Metadata(actor="trading"))
+
+    def _fields(self) -> dict[str, str]:
+        return {"account": self.account, "connector": self.connector}
+
+
+async def record_release(log: EventLog, command: ReleaseSession, metadata: Metadata) -> None:
+    """Record that a session is to stop, whether or not it runs. Refused: OrdersOpen unless forced."""
+    account, connector = command.account, command.connector
+    count = await SessionOrders(log, account, connector).count_open()
+    release = Release(account=account, connector=connector, open_orders=count, force=command.force)
+    await execute(log, SESSION, session_stream(account, connector), release, metadata)
+
+
+async def _until_lost(lease: Lease) -> None:
+    await lease.lost.wait()
+    raise Ended
+
+
+def leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    """The errors of a group of groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

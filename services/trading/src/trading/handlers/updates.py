@@ -1,0 +1,96 @@
+"""What the exchange pushes: each update becomes events. One that cannot be stored yet waits, and so do those behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import assert_never
+
+from contracts.rejections import Unavailable
+from eventlog.errors import Fenced
+
+from trading.handlers.exchange import BalancesChanged, Disconnected, Fill, OrderReport, Reconnected, ReportStatus, Update
+from trading.handlers.live import STORE_AGAIN_SECONDS, Live, Tracked
+from trading.handlers.orders import record_balances
+from trading.handlers.outcomes import Outcomes, heard
+from trading.handlers.reconcile import Reconciliation
+
+logger = logging.getLogger(__name__)
+
+FILLS_LATE_SECONDS = 2.0
+"""How long executions may trail the report of a filled order before they are asked for."""
+
+
+class Updates:
+    """Consumes one session's updates, in order."""
+
+    def __init__(self, live: Live, outcomes: Outcomes, reconciliation: Reconciliation) -> None:
+        self._live = live
+        self._outcomes = outcomes
+        self._reconciliation = reconciliation
+
+    async def consume(self) -> None:
+        """Handle updates for ever."""
+        while True:
+            await self._handle(await self._live.exchange.updates.get())
+
+    async def report_balances(self) -> None:
+        """Record changed balances, at most once in `pace.balances` seconds, for ever."""
+        while True:
+            await self._live.balances_changed.wait()
+            self._live.balances_changed.clear()
+            try:
+                await record_balances(self._live, refresh=False)
+            except Unavailable as error:
+                if isinstance(error, Fenced):
+                    raise
+                self._live.balances_changed.set()
+            await asyncio.sleep(self._live.pace.balances)
+
+    async def _handle(self, update: Update) -> None:
+        match update:
+            case Fill():
+                tracked = await self._find(update.order_id, update.exchange_order_id)
+                if tracked is None:
+                    self._reconciliation.stray(update)
+                else:
+                    await self._outcomes.record_fill(tracked, update)
+            case OrderReport():
+                await self._report(update)
+            case BalancesChanged():
+                self._live.balances_changed.set()
+            case Disconnected():
+                logger.warning("user stream lost: %s", update.reason, extra=self._fields())
+            case Reconnected():
+                logger.info("user stream is back", extra=self._fields())
+                self._live.reconnected = True
+                self._live.reconcile_now.set()
+            case _:
+                assert_never(update)
+
+    async def _report(self, report: OrderReport) -> None:
+        tracked = await self._find(report.order_id, report.exchange_order_id)
+        if tracked is None:
+            # Placed elsewhere: the reconciliation records it with all it needs to know.
+            self._live.reconcile_now.set()
+            return
+        await self._live.record(tracked, heard(report))
+        if self._unexplained(tracked, report):
+            self._outcomes.ask_later(tracked, FILLS_LATE_SECONDS)
+
+    def _unexplained(self, tracked: Tracked, report: OrderReport) -> bool:
+        """Whether the exchange tells of more executions than are known."""
+        if report.status is ReportStatus.FILLED and not tracked.state.full:
+            return True
+        return report.executed is not None and report.executed > tracked.state.filled_amount
+
+    async def _find(self, client_order_id: str | None, exchange_order_id: str | None) -> Tracked | None:
+        while True:
+            try:
+                return await self._live.find(client_order_id, exchange_order_id)
+            except Unavailable as error:
+                logger.warning("an update waits: %s", error.detail, extra=self._fields())
+                await asyncio.sleep(STORE_AGAIN_SECONDS)
+
+    def _fields(self) -> dict[str, str]:
+        return {"account": self._live.account, "connector": self._live.connector}
