@@ -38,12 +38,12 @@ def client_order_id(connector: Any, base_name: str, key: UUID) -> str:
         return f"0x{hashlib.new(HASHED[base_name], key.bytes, usedforsecurity=False).hexdigest()}"
     if base_name in SIGNED_HIGH_BIT:
         return str((digest & (2**63 - 1)) | 2**63)
+    bits = NUMERIC_BITS.get(base_name)
+    if bits is not None and base_name not in PREFIXED_NUMBERS:
+        return str((digest & (2**bits - 1)) or 1)
     prefix = connector.client_order_id_prefix or ""
     if base_name in PREFIXED_NUMBERS:
-        bits = NUMERIC_BITS.get(base_name, 52)
-        return f"{prefix}{digest & (2**bits - 1):0{PREFIXED_NUMBERS[base_name]}d}"
-    if base_name in NUMERIC_BITS:
-        return str((digest & (2 ** NUMERIC_BITS[base_name] - 1)) or 1)
+        return f"{prefix}{digest & (2 ** (bits or 52) - 1):0{PREFIXED_NUMBERS[base_name]}d}"
     room = min(connector.client_order_id_max_length or LONGEST, LONGEST) - len(prefix)
     if room >= UUID_DIGITS:
         return prefix + _base62(key.int, UUID_DIGITS)

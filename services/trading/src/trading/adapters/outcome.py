@@ -21,6 +21,9 @@ SPOT_UNPROVEN_CODES = frozenset({-1000, -1001, -1006, -1007, -1008, -1016})
 DUPLICATE = "Duplicate order sent"
 """Binance's proof of the opposite: an order with this client id is on the book."""
 
+NO_BODY = "N/A"
+"""What the engine writes in place of an HTML page."""
+
 _STATUS = re.compile(r"HTTP status is (\d{3})")
 _BODY = re.compile(r"Error: (.*)$", re.DOTALL)
 
@@ -33,11 +36,13 @@ class ExchangeError:
     code: int | str | None
     reason: str
     evidence: str
+    own: bool = False
+    """Whether the body is the exchange's own answer, rather than a page of something in front of it."""
 
     @property
     def turned_away(self) -> bool:
-        """Whether the status says that the request was refused."""
-        return self.status in REFUSING_STATUSES
+        """Whether the exchange itself says that the request was refused."""
+        return self.own and self.status in REFUSING_STATUSES
 
 
 def read(error: BaseException) -> ExchangeError:
@@ -47,14 +52,14 @@ def read(error: BaseException) -> ExchangeError:
     if status is None:
         return ExchangeError(None, None, _described(error), text[:EVIDENCE_LENGTH])
     found = _BODY.search(text)
-    body = found.group(1).strip() if found else text
+    body = found.group(1).strip() if found else ""
+    own = body not in ("", NO_BODY)
     code, message = _code_and_message(body)
-    reason = message or body or f"HTTP {status.group(1)}"
+    reason = message or (body if own else f"HTTP {status.group(1)} without an answer of the exchange")
     if code is not None:
         reason = f"{reason} ({code})"
-    return ExchangeError(
-        int(status.group(1)), code, reason[:EVIDENCE_LENGTH], f"HTTP {status.group(1)} {body}"[:EVIDENCE_LENGTH]
-    )
+    evidence = f"HTTP {status.group(1)} {body}"
+    return ExchangeError(int(status.group(1)), code, reason[:EVIDENCE_LENGTH], evidence[:EVIDENCE_LENGTH], own)
 
 
 def _described(error: BaseException) -> str:

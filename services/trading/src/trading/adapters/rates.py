@@ -57,8 +57,18 @@ def rate(prices: Mapping[str, Decimal], token: str, quote_token: str) -> Decimal
     found: Any = find_rate(prices, f"{token}-{quote_token}")
     if found is None:
         back = find_rate(prices, f"{quote_token}-{token}")
-        found = 1 / back if back else None
+        found = 1 / back if back else _over_common_base(prices, token, quote_token)
     return None if found is None else Decimal(found)
+
+
+def _over_common_base(prices: Mapping[str, Decimal], token: str, quote_token: str) -> Decimal | None:
+    """Two tokens that are only quotes, as JPY and EUR, meet in a token sold for both."""
+    for pair, price in prices.items():
+        base, quote = pair.split("-")
+        other = prices.get(f"{base}-{quote_token}")
+        if quote == token and other is not None:
+            return other / price
+    return None
 
 
 def _mid(row: Mapping[str, str]) -> Decimal | None:
