@@ -46,7 +46,7 @@ class Connectors:
 
     async def order_types(self, query: GetOrderTypes, _metadata: Metadata) -> bytes:
         """The supported order types. Refused: ConnectorNotFound."""
-        types = self._catalogue.order_types(query.connector)
+        types = await self._catalogue.order_types(query.connector)
         return _json({"connector": query.connector, "supported_order_types": types})
 
     async def trading_rules(self, query: GetTradingRules, _metadata: Metadata) -> bytes:

@@ -79,7 +79,7 @@ class Reconciliation:
             self._recorded_at = began
 
     async def keep(self) -> None:
-        """Reconcile periodically and whenever asked to, for ever. Says so when the exchange cannot be reached, and tries again."""
+        """Reconcile periodically and whenever asked to, for ever. An exchange that is away is told of and tried again."""
         live = self._live
         while True:
             # Several askers within a moment are served by one run.

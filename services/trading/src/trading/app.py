@@ -1,0 +1,100 @@
+"""The composition root: the only module that knows all the others."""
+
+from __future__ import annotations
+
+import base64
+
+from contracts.trading import (
+    ActiveOrders,
+    CancelOrder,
+    CancelOrders,
+    GetConfigMap,
+    GetOrderTypes,
+    GetRates,
+    GetSession,
+    GetTradingRules,
+    ListConnectors,
+    PlaceOrder,
+    ProveCredential,
+    RefreshBalances,
+    ReleaseSession,
+    SearchOrders,
+    SearchTrades,
+)
+from eventlog.log import EventLog
+from service_kit.sealing import Sealer
+from service_kit.service import Service
+
+from trading.adapters.catalogue import EngineCatalogue
+from trading.adapters.engine import Engine
+from trading.adapters.markets import Markets
+from trading.adapters.prover import EngineProver
+from trading.adapters.rates import EngineRates
+from trading.adapters.session import EngineExchanges
+from trading.adapters.venue import Venue
+from trading.handlers.connectors import Connectors
+from trading.handlers.credentials import Vault
+from trading.handlers.live import Pace
+from trading.handlers.queries import Queries
+from trading.handlers.session import Surroundings
+from trading.handlers.sessions import Sessions
+from trading.settings import Settings
+from trading.views import credentials
+from trading.views.credentials import CredentialsView
+from trading.views.orders import OrdersView
+from trading.views.sessions import SessionsView
+from trading.views.trades import TradesView
+
+
+def build(settings: Settings) -> Service:
+    """The composed service; connects to nothing until it is run."""
+    log = EventLog(
+        settings.database_url,
+        context="trading",
+        views=(OrdersView(), TradesView(), SessionsView()),
+        tables=(credentials.metadata,),
+    )
+    service = Service("trading", settings, log=log)
+    sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
+    engine = Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None), settings.data_dir)
+    markets = Markets(engine)
+    around = Surroundings(
+        log=log,
+        leases=service.leases,
+        commands=service,
+        credentials=Vault(service.bus, sealer),
+        exchanges=EngineExchanges(engine, markets),
+        holder=settings.replica,
+        pace=Pace(settle=settings.settle_seconds, reconcile=settings.reconcile_interval),
+    )
+    sessions = Sessions(around, service.bus)
+    service.on_start(engine.start)
+    service.on_stop(sessions.stop)
+    service.on_stop(engine.stop)
+    service.readiness("engine", engine.pending)
+    service.readiness("sessions", sessions.problem)
+    service.projection(CredentialsView())
+    service.task("sessions", sessions.keep)
+    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RefreshBalances, ReleaseSession)
+    service.command(ReleaseSession, sessions.release)
+    _serve_queries(service, Queries(log))
+    _serve_connectors(
+        service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), EngineRates(markets), sealer)
+    )
+    return service
+
+
+def _serve_queries(service: Service, queries: Queries) -> None:
+    service.query(ActiveOrders, queries.active_orders)
+    service.query(SearchOrders, queries.search_orders)
+    service.query(SearchTrades, queries.search_trades)
+    service.query(GetSession, queries.session)
+
+
+def _serve_connectors(service: Service, connectors: Connectors) -> None:
+    service.query(ListConnectors, connectors.list_connectors)
+    service.query(GetConfigMap, connectors.config_map)
+    service.query(GetOrderTypes, connectors.order_types)
+    service.query(GetTradingRules, connectors.trading_rules)
+    service.query(GetRates, connectors.rates)
+    service.command(ProveCredential, connectors.prove)
