@@ -1,0 +1,41 @@
+.DEFAULT_GOAL := help
+.PHONY: help setup up down check test integration generate fmt new-service
+SHELL := /bin/bash
+BIN := .venv/bin
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:  ## Make .venv from the lock file (quick when there is nothing to do)
+	@tools/setup.sh
+
+up: setup  ## Start everything and return when it is ready
+	@$(BIN)/hummingbus up
+
+down:  ## Stop everything in order
+	@$(BIN)/hummingbus down
+
+check: setup  ## Format, lint, types, import rules, house rules, generated files, unit tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy libs/*/src services/*/src cli/src
+	$(BIN)/lint-imports
+	$(BIN)/python -m tools.fitness
+	$(BIN)/python -m tools.generate --check
+	$(BIN)/pytest -q
+
+integration: setup  ## User journeys and conformance, against a real stack of their own
+	$(BIN)/pytest -q tests/integration tests/conformance
+
+test: check integration  ## Everything CI runs
+
+generate: setup  ## Write docs/generated and missing golden examples
+	$(BIN)/python -m tools.generate
+
+fmt: setup  ## Format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+new-service: setup  ## NAME=price-alerts: write a new service that passes the checks
+	$(BIN)/python -m tools.scaffold "$(NAME)"
+	@tools/setup.sh
