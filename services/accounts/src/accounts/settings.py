@@ -25,7 +25,8 @@ def _tokens(value: object) -> object:
 class Settings(ServiceSettings):
     """What the operator may set, with the prefix `ACCOUNTS_` where no other name is given."""
 
-    model_config = SettingsConfigDict(env_prefix="ACCOUNTS_")
+    # A setting that is refused is named without its value: it may be a secret.
+    model_config = SettingsConfigDict(env_prefix="ACCOUNTS_", hide_input_in_errors=True)
 
     database_url: str = Field(repr=False)
     config_password: SecretStr = Field(min_length=1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from contracts.accounts import GetPortfolioHistory
 from contracts.message import Metadata, utc_now
+from contracts.rejections import Unavailable
 from eventlog.log import EventLog
 
 from accounts.domain.history import Retention, cursor_time, next_tick, pagination, spacing, thinnings
@@ -16,6 +18,8 @@ from accounts.domain.portfolio import Holding, Portfolio
 from accounts.handlers.answers import history_json, holding_json, json_bytes
 from accounts.handlers.valuation import Valuation
 from accounts.views.history import Snapshot, has_history, points_before, save_snapshot, snapshots_at, thin
+
+logger = logging.getLogger(__name__)
 
 FIRST_DATA_SECONDS = 1.0
 """How often to look whether the portfolio has something to begin the history with."""
@@ -42,24 +46,35 @@ class History:
         self._retention = retention
         self._clock = clock
         self._sleep = sleep
+        self._thinned_on: date | None = None
 
     async def run(self) -> None:
-        """Begin with the first data there is, then snapshot at every tick, for ever."""
-        while not await has_history(self._log):
-            portfolio = await self._valuation.portfolio(Metadata())
-            if any(holdings for connectors in portfolio.values() for holdings in connectors.values()):
-                await self.save(self._clock().replace(microsecond=0), portfolio)
-            else:
-                await self._sleep(FIRST_DATA_SECONDS)
-        thinned_on = None
+        """Begin with the first data there is, then snapshot at every tick, for ever. A snapshot that fails is left out."""
+        while not await self._begun():
+            await self._sleep(FIRST_DATA_SECONDS)
         while True:
             now = self._clock()
-            if thinned_on != now.date():
-                await self.thin()
-                thinned_on = now.date()
             tick = next_tick(now, self._interval)
             await self._sleep((tick - now).total_seconds())
-            await self.save(tick, await self._valuation.portfolio(Metadata()))
+            try:
+                await self.save(tick, await self._valuation.portfolio(Metadata()))
+                await self.thin(tick)
+            except Unavailable as error:
+                logger.warning("no snapshot: %s", error.detail, extra={"at": tick.isoformat()})
+
+    async def _begun(self) -> bool:
+        """Whether there is a history, which may be one begun now."""
+        try:
+            if await has_history(self._log):
+                return True
+            portfolio = await self._valuation.portfolio(Metadata())
+            if not any(holdings for connectors in portfolio.values() for holdings in connectors.values()):
+                return False
+            await self.save(self._clock().replace(microsecond=0), portfolio)
+        except Unavailable as error:
+            logger.warning("the history cannot begin: %s", error.detail)
+            return False
+        return True
 
     async def save(self, at: datetime, portfolio: Portfolio) -> None:
         """Store the whole portfolio under one time."""
@@ -70,10 +85,12 @@ class History:
         ]
         await save_snapshot(self._log, at, rows)
 
-    async def thin(self) -> None:
-        """Bring every age to its resolution."""
-        for each in thinnings(self._clock(), self._retention):
-            await thin(self._log, each.since, each.until, each.bucket)
+    async def thin(self, now: datetime) -> None:
+        """Bring every age to its resolution; once a day, for the borders lie between days."""
+        if self._thinned_on != now.date():
+            for each in thinnings(now, self._retention):
+                await thin(self._log, each.since, each.until, each.bucket)
+            self._thinned_on = now.date()
 
 
 async def history_page(log: EventLog, query: GetPortfolioHistory) -> bytes:

@@ -69,7 +69,7 @@ class PortfolioView:
 
     name = "portfolio"
     context = "trading"
-    subjects = (noun_events("trading", "session"),)
+    subjects: Sequence[str] = (noun_events("trading", "session"),)
     metadata = METADATA
 
     def project(self, received: Received) -> Iterable[Write]:
