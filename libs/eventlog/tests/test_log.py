@@ -206,6 +206,13 @@ async def test_a_stream_of_another_context_is_refused(log: EventLog) -> None:
         await log.append("trading.order-1", 0, [put(1)], Metadata())
 
 
+async def test_events_of_another_cluster_are_refused_before_the_feed_hides_them(log: EventLog, database_url: str) -> None:
+    await log.append(STREAM, 0, [put(1)], Metadata())
+    await log.fetch("UPDATE stored_events SET tx = '9999999999'")
+    with pytest.raises(RuntimeError, match="--epoch=3"):
+        await EventLog(database_url, context=CONTEXT).start()
+
+
 async def test_replicas_may_start_together(database_url: str) -> None:
     logs = [EventLog(database_url, context=CONTEXT, views=[PursesView()]) for _ in range(4)]
     await asyncio.gather(*(log.start() for log in logs))

@@ -22,7 +22,11 @@ GONE: tuple[type[Exception], ...] = (
     asyncpg.OperatorInterventionError,  # shut down, crashed, starting up, cancelled
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # the protocol's state after a connection broke in the middle of a message
 )
+
+DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""All that asyncpg raises."""
 
 
 def is_gone(error: BaseException) -> bool:
@@ -38,7 +42,7 @@ def unavailable_when_gone() -> Iterator[None]:
     """Turn errors of a lost database into `Unavailable`."""
     try:
         yield
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except DRIVER_ERRORS as error:
         if not is_gone(error):
             raise
         msg = "The database is not available"
@@ -78,4 +82,9 @@ class Database:
             timeout=CONNECT_SECONDS,
             command_timeout=STATEMENT_SECONDS,
             server_settings=self._settings,
+            reset=_keep_session,
         )
+
+
+async def _keep_session(_: object) -> None:
+    """Readers leave no session state behind: asyncpg's own reset would be one more round trip for every read."""

@@ -17,7 +17,7 @@ from sqlalchemy import ClauseElement, MetaData
 from eventlog import mapping, rows, schema
 from eventlog.batch import Append, BatchWriter
 from eventlog.chain import GENESIS
-from eventlog.database import Connection, Database, Pool, is_gone, unavailable_when_gone
+from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, unavailable_when_gone
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.mapping import Snapshot
 from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
@@ -218,7 +218,7 @@ class EventLog:
         while True:
             try:
                 return await self._database.connect(statement_seconds=None)
-            except (OSError, asyncpg.PostgresError) as error:
+            except DRIVER_ERRORS as error:
                 if not is_gone(error):
                     raise
                 if asyncio.get_running_loop().time() > deadline:

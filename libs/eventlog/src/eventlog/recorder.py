@@ -12,7 +12,7 @@ from contracts.rejections import Unavailable
 
 from eventlog import rows
 from eventlog.batch import Append, BatchWriter, Outcome
-from eventlog.database import Connection, is_gone
+from eventlog.database import DRIVER_ERRORS, Connection, is_gone
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class Recorder:
         """Connect, or wait a little and refuse the appends that waited too long."""
         try:
             connection = await self._connect()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DRIVER_ERRORS as error:
             log.warning("event log cannot reach its database: %s", error)
             self._refuse_overdue()
             await asyncio.sleep(self._delay)

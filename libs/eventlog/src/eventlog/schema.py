@@ -76,11 +76,23 @@ async def prepare(connection: Connection, schema: str, views: Sequence[View], ta
         if not await connection.fetchval("SELECT 1 FROM pg_namespace WHERE nspname = $1", schema):
             await connection.execute(f'CREATE SCHEMA "{schema}"')
         await connection.execute(TABLES)
+        await _check_transactions(connection)
         for metadata in tables:
             await _create(connection, metadata.sorted_tables)
             await _add_columns(connection, metadata.sorted_tables)
         for view in views:
             await _prepare_view(connection, view)
+
+
+async def _check_transactions(connection: Connection) -> None:
+    # After pg_dump and restore into a new cluster: transaction ids start again, so the feed would hide all that comes.
+    sql = f"SELECT max(tx) FROM {rows.EVENTS} WHERE tx >= pg_snapshot_xmax(pg_current_snapshot())"  # noqa: S608
+    if (ahead := await connection.fetchval(sql)) is not None:
+        msg = (
+            f"events come from a cluster that was ahead (transaction {ahead}): stop Postgres, run"
+            f" `pg_resetwal --epoch={(ahead >> 32) + 1} <data directory>`, start it again"
+        )
+        raise RuntimeError(msg)
 
 
 async def _prepare_view(connection: Connection, view: View) -> None:
