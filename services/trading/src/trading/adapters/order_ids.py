@@ -7,6 +7,8 @@ import string
 from typing import Any
 from uuid import UUID
 
+from contracts.rejections import Unavailable
+
 ALPHABET = string.digits + string.ascii_letters
 UUID_DIGITS = 22
 """Base-62 digits that hold any UUID."""
@@ -24,18 +26,27 @@ NUMERIC_BITS = {
 }
 """Exchanges that take numbers, and how wide. Narrow ones repeat: 2^31 ids collide after some ten thousand orders."""
 
-HASHED = {"derive": "md5", "hyperliquid": "md5", "hyperliquid_perpetual": "md5", "dexalot": "sha256"}
-"""Exchanges that take a 0x number of the width of a hash."""
+HASHED = frozenset({"derive", "hyperliquid", "hyperliquid_perpetual"})
+"""Exchanges that take a 0x number of 128 bits."""
+
+TOO_LONG = frozenset({"dexalot"})
+"""Exchanges whose ids (0x and 64 digits) are longer than an id may be here."""
 
 SIGNED_HIGH_BIT = {"grvt_perpetual"}
 PREFIXED_NUMBERS = {"foxbit": 16, "ndax": 10}
 
 
 def client_order_id(connector: Any, base_name: str, key: UUID) -> str:
-    """The id of the order a command makes. `base_name` is the connector's name without its domain (testnet)."""
+    """The id of the order a command makes. `base_name` is the connector's name without its domain (testnet).
+
+    Unavailable for an exchange that takes only ids we cannot keep.
+    """
     digest = int.from_bytes(hashlib.sha256(key.bytes).digest())
+    if base_name in TOO_LONG:
+        msg = f"orders on '{base_name}' cannot be placed here: its client order ids are longer than {LONGEST} characters"
+        raise Unavailable(msg, retry_after=3600)
     if base_name in HASHED:
-        return f"0x{hashlib.new(HASHED[base_name], key.bytes, usedforsecurity=False).hexdigest()}"
+        return f"0x{key.hex}"
     if base_name in SIGNED_HIGH_BIT:
         return str((digest & (2**63 - 1)) | 2**63)
     bits = NUMERIC_BITS.get(base_name)

@@ -1,0 +1,248 @@
+"""The engine's connector against the sandbox exchange as a process: every number equals the exchange's own ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+from contracts.accounts import CredentialRefused
+from contracts.rejections import Unavailable
+from contracts.trading import OrderType, Side
+from trading.adapters.engine import Engine
+from trading.adapters.markets import Markets
+from trading.adapters.prover import EngineProver
+from trading.adapters.rates import EngineRates
+from trading.adapters.session import EngineExchanges, EngineSession
+from trading.adapters.venue import Venue
+from trading.handlers.exchange import (
+    Accepted,
+    BalancesChanged,
+    Disconnected,
+    Fill,
+    OrderReport,
+    OrderTicket,
+    Reconnected,
+    Refused,
+    ReportStatus,
+    TokenBalance,
+    Unproven,
+)
+
+ADMIN = "test-admin"
+
+
+@dataclass
+class Sandbox:
+    """The exchange's process; its data outlives it."""
+
+    directory: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        environment = {
+            **{name: value for name, value in os.environ.items() if name != "HUMMINGBUS_ENV_FILE"},
+            "SANDBOX_EXCHANGE_PORT": str(self.port),
+            "SANDBOX_EXCHANGE_DATA_DIR": str(self.directory),
+            "SANDBOX_EXCHANGE_ADMIN_TOKEN": ADMIN,
+            "SANDBOX_EXCHANGE_SEED": "7",
+        }
+        self.process = subprocess.Popen([sys.executable, "-m", "sandbox_exchange"], env=environment)  # noqa: ASYNC220
+        async with asyncio.timeout(20):
+            while not await self.answers():  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    async def answers(self) -> bool:
+        try:
+            async with aiohttp.ClientSession() as client, client.get(f"{self.url}/health") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        async with (
+            aiohttp.ClientSession(headers={"X-Admin-Token": ADMIN}) as client,
+            client.request(method, f"{self.url}/admin{path}", json=body) as answer,
+        ):
+            assert answer.status < 300, await answer.text()
+            found: dict[str, Any] = await answer.json()
+            return found
+
+
+@pytest.fixture(scope="module")
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+async def sandbox(port: int, tmp_path: Path) -> AsyncIterator[Sandbox]:
+    made = Sandbox(tmp_path, port)
+    await made.start()
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+async def engine(sandbox: Sandbox) -> AsyncIterator[Engine]:
+    made = Engine(Venue(sandbox.url))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def keys(sandbox: Sandbox) -> dict[str, str]:
+    account = await sandbox.admin("POST", "/accounts", {"balances": {"USDT": "100000", "BTC": "1"}})
+    return {"binance_api_key": account["api_key"], "binance_api_secret": account["api_secret"]}
+
+
+@pytest.fixture
+async def session(engine: Engine, sandbox: Sandbox) -> AsyncIterator[EngineSession]:
+    made = EngineExchanges(engine, Markets(engine)).session("master_account", "binance", await keys(sandbox))
+    await made.start()
+    yield made
+    await made.stop()
+
+
+def ticket(session: EngineSession, side: Side, kind: OrderType, amount: str, price: str | None) -> OrderTicket:
+    return OrderTicket(
+        order_id=session.client_order_id(uuid4()),
+        trading_pair="BTC-USDT",
+        side=side,
+        order_type=kind,
+        amount=Decimal(amount),
+        price=None if price is None else Decimal(price),
+        placed_at=datetime.now(UTC),
+    )
+
+
+async def told[T](session: EngineSession, kind: type[T], seconds: float = 10) -> T:
+    async with asyncio.timeout(seconds):
+        while True:
+            update = await session.updates.get()
+            if isinstance(update, kind):
+                return update
+
+
+async def until_done(session: EngineSession, order: OrderTicket) -> list[Fill]:
+    fills = []
+    async with asyncio.timeout(10):
+        while True:
+            update = await session.updates.get()
+            if isinstance(update, Fill) and update.order_id == order.order_id:
+                fills.append(update)
+            if isinstance(update, OrderReport) and update.status is ReportStatus.FILLED:
+                return fills
+
+
+async def test_a_market_order_costs_what_the_ledger_says(session: EngineSession, sandbox: Sandbox) -> None:
+    order = ticket(session, Side.BUY, OrderType.MARKET, "0.0123", None)
+    accepted = await session.submit(order)
+    assert isinstance(accepted, Accepted)
+    pushed = await until_done(session, order)
+    assert sum(fill.amount for fill in pushed) == order.amount
+    asked = await session.fills_of(replace(order, exchange_order_id=accepted.exchange_order_id))
+    listed = await session.trades_since("BTC-USDT", datetime.now(UTC) - timedelta(days=3))
+    assert asked == pushed
+    assert [replace(fill, order_id=order.order_id) for fill in listed] == pushed
+    assert all(not fill.is_maker for fill in pushed)
+    held = await session.balances(refresh=True)
+    spent = sum(fill.price * fill.amount for fill in pushed)
+    fees = {fill.fee_token: Decimal(0) for fill in pushed}
+    for fill in pushed:
+        fees[fill.fee_token] += fill.fee
+    assert held["USDT"].total == 100000 - spent - fees.get("USDT", Decimal(0))
+    assert held["BTC"].total == 1 + order.amount - fees.get("BTC", Decimal(0))
+    account = await sandbox.admin("GET", f"/accounts/{session._fields['binance_api_key']}")
+    for token, row in account["balances"].items():
+        free, locked = Decimal(row["free"]), Decimal(row["locked"])
+        assert held[token] == TokenBalance(free + locked, free)
+
+
+async def test_a_resting_order_is_listed_and_cancelled(session: EngineSession) -> None:
+    order = ticket(session, Side.BUY, OrderType.LIMIT, "0.001", "20000")
+    accepted = await session.submit(order)
+    assert isinstance(accepted, Accepted)
+    listed = await session.open_orders()
+    assert listed is not None
+    assert [(o.client_order_id, o.amount, o.price, o.status) for o in listed] == [
+        (order.order_id, order.amount, order.price, ReportStatus.OPEN)
+    ]
+    await told(session, BalancesChanged)
+    usdt = (await session.balances(refresh=False))["USDT"]
+    assert (usdt.total, usdt.available) == (Decimal(100000), Decimal(99980))
+    assert isinstance(await session.cancel(order), Accepted)
+    assert (await session.order_report(order)).status is ReportStatus.CANCELLED
+    assert isinstance(await session.cancel(order), Refused)
+    history = await session.orders_since("BTC-USDT", datetime.now(UTC) - timedelta(minutes=5))
+    assert history is not None
+    assert [(o.client_order_id, o.status) for o in history] == [(order.order_id, ReportStatus.CANCELLED)]
+
+
+async def test_refusals_are_in_the_exchanges_words(session: EngineSession) -> None:
+    refused = await session.submit(ticket(session, Side.BUY, OrderType.LIMIT, "100", "20000"))
+    assert isinstance(refused, Refused)
+    assert "(-2010)" in refused.reason
+    crossing = await session.submit(ticket(session, Side.BUY, OrderType.LIMIT_MAKER, "0.001", "900000"))
+    assert isinstance(crossing, Refused)
+
+
+async def test_an_exchange_that_dies_and_comes_back(session: EngineSession, sandbox: Sandbox) -> None:
+    order = ticket(session, Side.SELL, OrderType.LIMIT, "0.001", "900000")
+    assert isinstance(await session.submit(order), Accepted)
+    sandbox.kill()
+    assert (await told(session, Disconnected)).reason
+    assert isinstance(await session.cancel(order), Unproven)
+    with pytest.raises(Unavailable):
+        await session.order_report(order)
+    await sandbox.start()
+    await told(session, Reconnected, 20)
+    assert (await session.order_report(order)).status is ReportStatus.OPEN
+    assert isinstance(await session.cancel(order), Accepted)
+    assert (await told(session, OrderReport)).status is ReportStatus.CANCELLED
+
+
+async def test_proves_keys_and_refuses_wrong_ones(engine: Engine, sandbox: Sandbox) -> None:
+    good = await keys(sandbox)
+    prover = EngineProver(engine, Markets(engine))
+    await prover.prove("binance", good)
+    with pytest.raises(CredentialRefused, match="-1022"):
+        await prover.prove("binance", {**good, "binance_api_secret": "0" * 64})
+    with pytest.raises(CredentialRefused, match=r"-201[45]"):
+        await prover.prove("binance", {**good, "binance_api_key": "0" * 64})
+
+
+async def test_rates_follow_the_book(engine: Engine) -> None:
+    found = await EngineRates(Markets(engine)).rates(["BTC", "USDT", "ETH"], "USDT")
+    assert found["USDT"] == 1
+    assert all(value is not None and value > 0 for value in found.values())
+
+
+async def test_many_sessions_start_side_by_side(engine: Engine, sandbox: Sandbox) -> None:
+    exchanges = EngineExchanges(engine, Markets(engine))
+    made = [exchanges.session(f"account-{n}", "binance", await keys(sandbox)) for n in range(10)]
+    await asyncio.gather(*(one.start() for one in made))
+    assert all(one.ready() is None for one in made)
+    await asyncio.gather(*(one.stop() for one in made))
