@@ -75,7 +75,7 @@ def build(settings: Settings) -> Service:
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
     service.task("sessions", sessions.keep)
-    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RefreshBalances, ReleaseSession)
+    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RefreshBalances)
     service.command(ReleaseSession, sessions.release)
     _serve_queries(service, Queries(log))
     _serve_connectors(

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from contracts.message import Command
 from contracts.trading import OrderType, PlaceOrder, Side
-from pydantic import ConfigDict
+from pydantic import ConfigDict, SkipValidation
 
 from trading.domain.rules import Market
 
@@ -46,7 +46,7 @@ class Place(_Internal):
 
     order: PlaceOrder
     order_id: str
-    market: Market
+    market: SkipValidation[Market]
 
 
 class RecordExternal(_Internal):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from contracts.message import plain_decimal
 from contracts.trading import (
@@ -24,6 +24,7 @@ from trading.domain import money
 PAIRS_NAMED = 10
 
 
+@runtime_checkable
 class Rule(Protocol):
     """The part of an exchange's trading rule that judges an order. Amounts in base, notional in quote."""
 

@@ -142,6 +142,7 @@ class SessionRunner:
                 began = asyncio.get_running_loop().time()
                 try:
                     failure = await self._hold(lease)
+                    _still_wanted()
                 finally:
                     self._live = None
                     await lease.release()
@@ -268,6 +269,13 @@ async def record_release(log: EventLog, command: ReleaseSession, metadata: Metad
     count = await SessionOrders(log, account, connector).count_open()
     release = Release(account=account, connector=connector, open_orders=count, force=command.force)
     await execute(log, SESSION, session_stream(account, connector), release, metadata)
+
+
+def _still_wanted() -> None:
+    """Python 3.12's TaskGroup forgets that its task was cancelled when one of its own tasks failed at the same moment."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def _until_lost(lease: Lease) -> None:
