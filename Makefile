@@ -38,4 +38,4 @@ fmt: setup  ## Format and mend what can be mended
 
 new-service: setup  ## NAME=price-alerts: write a new service that passes the checks
 	$(BIN)/python -m tools.scaffold "$(NAME)"
-	@tools/setup.sh
+	@tools/setup.sh --relock

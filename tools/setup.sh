@@ -57,4 +57,7 @@ require_compiler
 
 export UV_PYTHON="$python" UV_PYTHON_DOWNLOADS=never UV_PYTHON_PREFERENCE=only-system
 export DIST_EXTRA_CONFIG="$PWD/tools/engine-build.cfg"   # builds the engine's modules in parallel: half the time
-exec "$uv" sync --frozen --quiet "$@"
+if [ "${1:-}" = --relock ]; then   # after a change of the workspace's members or dependencies
+    exec "$uv" sync --quiet
+fi
+exec "$uv" sync --frozen --quiet

@@ -12,6 +12,7 @@ import typer
 from hummingbus.commands import home_or_fail
 from hummingbus.stack.report import ProgramReport, StackReport, read_report
 
+SUPERVISOR = "supervisor"
 COLUMNS = ("process", "state", "pid", "version", "restarts", "memory", "uptime", "port", "reason")
 
 
@@ -45,7 +46,7 @@ def table(rows: list[tuple[str, ...]]) -> str:
 
 
 def _itself(report: StackReport) -> ProgramReport:
-    return ProgramReport(name="supervisor", state="ready", pid=report.supervisor)
+    return ProgramReport(name=SUPERVISOR, state="ready", pid=report.supervisor)
 
 
 def _row(program: ProgramReport) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def _row(program: ProgramReport) -> dict[str, Any]:
         "pid": program.pid,
         "version": program.version or None,
         "restarts": program.restarts,
-        "memory": _memory(process) if process else None,
+        "memory": _memory(process, alone=program.name == SUPERVISOR) if process else None,
         "uptime": round(time.time() - process.create_time(), 1) if process else None,
         "ready_ms": program.ready_ms,
         "port": program.port,
@@ -66,12 +67,20 @@ def _row(program: ProgramReport) -> dict[str, Any]:
     }
 
 
-def _memory(process: psutil.Process) -> int | None:
-    """Resident bytes of the process and what it started. Postgres's workers count their shared pages each."""
+def _memory(process: psutil.Process, *, alone: bool) -> int | None:
+    """Bytes of memory of the process and, unless `alone`, of what it started; shared pages count once where that is known."""
     try:
-        return sum(one.memory_info().rss for one in (process, *process.children(recursive=True)))
+        return sum(_resident(one) for one in (process, *([] if alone else process.children(recursive=True))))
     except psutil.NoSuchProcess:
         return None
+
+
+def _resident(process: psutil.Process) -> int:
+    try:
+        full = process.memory_full_info()
+    except psutil.AccessDenied:
+        return int(process.memory_info().rss)
+    return int(getattr(full, "pss", full.rss))
 
 
 def _texts(row: dict[str, Any]) -> tuple[str, ...]:

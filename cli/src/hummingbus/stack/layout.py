@@ -83,7 +83,7 @@ class Layout:
         package = name.replace("-", "_")
         return Program(
             name=name,
-            argv=(sys.executable, "-m", package),
+            argv=(sys.executable, "-P", "-m", package),
             check=http_check(health_port, path),
             environment=CHILD_ENVIRONMENT | {"HUMMINGBUS_ENV_FILE": str(self.home.environment_file(name))},
             directory=self.home.path,
