@@ -1,9 +1,9 @@
 """Appends a second of the event log: `python bench/eventlog_append.py [seconds a figure]`. Prints JSON.
 
 A durable Postgres of its own (fsync on). `append` stores one event a command, `append_with_view` projects one row with it,
-`execute` reads, folds, decides and appends (streams of up to 5 events, as an order has). The baseline is one transaction an append
-with plain asyncpg on a pool: the library's own recorder needs psycopg, which the workspace does not install; it made 444
-to 864 commands a second on the machine of docs/adr, whatever the concurrency.
+`execute_with_view` reads, folds, decides and appends (streams of up to 5 events, as an order has). The baseline is one
+transaction an append with plain asyncpg on a pool. The library's own recorder needs psycopg, which the workspace does not
+install; in the measurements behind the ADR it made about 650 commands a second from asyncio, whatever the concurrency.
 """
 
 from __future__ import annotations

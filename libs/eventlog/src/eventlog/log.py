@@ -20,6 +20,7 @@ from eventlog.chain import GENESIS
 from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, unavailable_when_gone
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.mapping import Snapshot
+from eventlog.reader import StreamReader
 from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
 from eventlog.recorder import Recorder
 from eventlog.replay import replay_rows
@@ -59,6 +60,7 @@ class EventLog:
         self._pool_size = pool_size
         self._pool: Pool | None = None
         self._recorder = Recorder(self._database.connect, BatchWriter(self.views, clock), self._committed)
+        self._reader = StreamReader(self._rows)
         self._callbacks: list[Callable[[], None]] = []
 
     async def start(self) -> None:
@@ -136,7 +138,7 @@ class EventLog:
 
     async def read(self, stream: str, after: int = 0) -> list[Recorded]:
         """The events of a stream with a version above `after`, in order; none for an unknown stream."""
-        return [rows.recorded_of(row) for row in await self._rows(rows.OF_STREAM, stream, after)]
+        return [rows.recorded_of(row) for row in await self._reader.read(stream, after)]
 
     async def caused_by(self, stream: str, command_id: UUID) -> list[Recorded]:
         """The events that a command led to in a stream; none when it was not accepted there."""

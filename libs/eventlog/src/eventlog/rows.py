@@ -42,7 +42,14 @@ CROSS JOIN LATERAL (
 
 _SELECT = f"SELECT {_CONTENT}, notification_id, tx FROM {EVENTS} "  # noqa: S608 - constants
 
-OF_STREAM = _SELECT + "WHERE originator_id = $1 AND originator_version > $2 ORDER BY originator_version"
+# OFFSET 0 keeps the subquery apart, for the same reason.
+OF_STREAMS = f"""
+SELECT wanted.place, event.* FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS wanted(stream, after, place)
+CROSS JOIN LATERAL (
+  {_SELECT} WHERE originator_id = wanted.stream AND originator_version > wanted.after ORDER BY originator_version OFFSET 0
+) AS event
+ORDER BY wanted.place, event.originator_version
+"""  # noqa: S608 - constants
 OF_CAUSE = _SELECT + "WHERE originator_id = $1 AND causation_id = $2 ORDER BY originator_version"
 AFTER = _SELECT + "WHERE (tx, notification_id) > ($1, $2) ORDER BY tx, notification_id LIMIT $3"
 # Transactions below the oldest one still running are all visible: nothing can appear behind the reader.
