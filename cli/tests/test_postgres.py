@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,27 +14,27 @@ from pathlib import Path
 import asyncpg
 import psutil
 import pytest
-from hummingbus import embedded
 from hummingbus.embedded.ports import free_port
 from hummingbus.embedded.postgres import PostgresCluster, processes_in, stop_orphans
-from hummingbus.embedded.postgres_binaries import find_installation, reachable_installation
+from hummingbus.embedded.postgres_binaries import reachable_installation
 from hummingbus.embedded.process import SystemUser, running, unprivileged_user
 from hummingbus.home import Home
 from hummingbus.stack.provisioning import DATABASE, provision
 
+PASSWORD = "throw-away"
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs Postgres as another user")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_directory() -> Iterator[Path]:
-    """A directory the unprivileged user reaches, which pytest's own is not."""
+    """A directory the unprivileged user reaches, which pytest's own is not; one cluster in it serves all tests here."""
     with tempfile.TemporaryDirectory(prefix="hummingbus-postgres-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
 
 
 async def test_it_survives_being_killed(open_directory: Path) -> None:
-    cluster = PostgresCluster(open_directory / "postgres", free_port(), "pw", unprivileged_user())
+    cluster = PostgresCluster(open_directory / "postgres", free_port(), PASSWORD, unprivileged_user())
     log = open_directory / "log"
     with running(cluster.program(), log) as process:
         connection = await asyncpg.connect(cluster.url())
@@ -57,7 +56,7 @@ async def test_it_refuses_a_wrong_password(postgres_cluster: PostgresCluster) ->
 
 
 async def test_an_orphan_is_ended_before_the_next_start(open_directory: Path) -> None:
-    cluster = PostgresCluster(open_directory / "postgres", free_port(), "pw", unprivileged_user(), durable=False)
+    cluster = PostgresCluster(open_directory / "postgres", free_port(), PASSWORD, unprivileged_user(), durable=False)
     with running(cluster.program(), open_directory / "log") as process:
         await asyncio.to_thread(stop_orphans, cluster.data)
         assert process.wait(5) == 0
@@ -65,7 +64,7 @@ async def test_an_orphan_is_ended_before_the_next_start(open_directory: Path) ->
 
 
 def test_a_lock_file_with_another_programs_pid_does_not_stop_it(open_directory: Path) -> None:
-    cluster = PostgresCluster(open_directory / "postgres", free_port(), "pw", unprivileged_user(), durable=False)
+    cluster = PostgresCluster(open_directory / "postgres", free_port(), PASSWORD, unprivileged_user(), durable=False)
     with running(cluster.program(), open_directory / "log"):
         pass
     (cluster.data / "postmaster.pid").write_text(f"{os.getpid()}\n{cluster.data}\n")
@@ -115,28 +114,32 @@ async def test_a_home_closed_to_its_user_keeps_its_mode(open_directory: Path) ->
 
 def test_programs_the_user_cannot_reach_are_copied(open_directory: Path) -> None:
     nobody = SystemUser("stranger", 54_321, 54_321)
-    closed = open_directory / "closed"
-    closed.mkdir(mode=0o700)
-    unreachable = closed / "pginstall"
-    shutil.copytree(find_installation(None), unreachable, symlinks=True)
-    reached = reachable_installation(unreachable, nobody, open_directory / "shared")
+    closed = open_directory / "closed to strangers"
+    server = closed / "pginstall/bin/postgres"
+    server.parent.mkdir(parents=True)
+    server.write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 18.6'\n")
+    server.chmod(0o700)
+    closed.chmod(0o700)
+    reached = reachable_installation(closed / "pginstall", nobody, open_directory / "shared")
     assert nobody.reaches(reached / "bin/postgres")
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
 async def test_each_login_owns_its_schema_and_nothing_else(open_directory: Path) -> None:
-    with embedded.running_postgres(open_directory) as cluster:
+    cluster = PostgresCluster(open_directory / "postgres", free_port(), PASSWORD, unprivileged_user(), durable=False)
+    with running(cluster.program(), open_directory / "log"):
         for _ in range(2):  # as at every start
             await asyncio.to_thread(provision, cluster, {"accounts": "it's", "trading": "b"})
         accounts = await asyncpg.connect(cluster.url(DATABASE, "accounts", "it's"))
         trading = await asyncpg.connect(cluster.url(DATABASE, "trading", "b"))
-        await accounts.execute("CREATE TABLE accounts.mine (n int)")
-        for forbidden in (
-            "SELECT * FROM accounts.mine",
-            "CREATE TABLE public.x (n int)",
+        await accounts.execute("CREATE TABLE accounts.own (n int)")
+        refused = (
+            "SELECT * FROM accounts.own",
+            "CREATE TABLE public.x ()",
             "CREATE SCHEMA other",
             "CREATE TABLE accounts.x ()",
-        ):
+        )
+        for forbidden in refused:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await trading.execute(forbidden)
         assert await trading.fetchval("SHOW idle_in_transaction_session_timeout") == "30s"
