@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from uuid import UUID
 
 import httpx
@@ -67,3 +68,11 @@ async def test_bad_keys_are_refused_by_name(http: httpx.AsyncClient, services: F
     assert response.status_code == 400
     assert "Idempotency-Key" in response.json()["detail"]
     assert services.sent == []
+
+
+async def test_requests_are_logged_by_route_only(http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="gateway_api"):
+        await http.post("/trading/private-name/binance/orders/o-1/cancel/", headers={"X-Request-Id": "r-1"})
+    (record,) = caplog.records
+    assert record.getMessage() == "POST /trading/{account_name}/{connector_name}/orders/{client_order_id}/cancel 200"
+    assert record.__dict__["request_id"] == "r-1"

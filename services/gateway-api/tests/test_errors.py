@@ -102,6 +102,22 @@ async def test_filters_that_do_not_fit(http: httpx.AsyncClient, services: FakeSe
     assert services.sent == []
 
 
+NESTED = "[" * 3000 + "]" * 3000
+DIGITS = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "value", ["1e400", "-1e999999", "1e999999999", NESTED, "[" * 200_000, DIGITS, '"\\ud800"', "1e-999999"]
+)
+@pytest.mark.parametrize("field", ["limit", "start_time", "account_names", "cursor", "amount"])
+async def test_hostile_values_are_refused(http: httpx.AsyncClient, services: FakeServices, field: str, value: str) -> None:
+    path = "/trading/orders" if field == "amount" else "/trading/orders/search"
+    response = await http.post(path, content=f'{{"{field}": {value}}}', headers=JSON)
+    assert response.status_code in {400, 422}, response.text[:300]
+    json.loads(response.content, parse_constant=pytest.fail)
+    assert services.sent == []
+
+
 async def test_missing_query_parameter(http: httpx.AsyncClient) -> None:
     response = await http.post("/accounts/add-account")
     assert response.status_code == 422

@@ -23,6 +23,8 @@ from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.requests import Requests
 
+LARGEST_EXPONENT = 308
+
 
 @dataclass(frozen=True)
 class Gateway:
@@ -41,7 +43,7 @@ class ExactRequest(Request):
         if not hasattr(self, "_json"):
             body = await self.body()
             try:
-                self._json = json.loads(body, parse_float=Decimal, parse_constant=_not_json)
+                self._json = json.loads(body, parse_float=_exact, parse_constant=_not_json)
             except UnicodeDecodeError as error:
                 msg = "not UTF-8"
                 raise json.JSONDecodeError(msg, "", error.start) from error
@@ -106,6 +108,15 @@ def _basic_credentials(header: str | None) -> tuple[str, str] | None:
 
 def _unauthorised(detail: str) -> HTTPException:
     return HTTPException(401, detail, headers={"WWW-Authenticate": "Basic"})
+
+
+def _exact(text: str) -> Decimal:
+    """The number with every digit. An exponent beyond a double's is refused: as an integer it would fill the memory."""
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > LARGEST_EXPONENT:
+        msg = "Number out of range"
+        raise json.JSONDecodeError(msg, text, 0)
+    return number
 
 
 def _not_json(constant: str) -> Never:

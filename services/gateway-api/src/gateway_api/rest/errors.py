@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,9 @@ from gateway_api.rest.answers import JSON
 logger = logging.getLogger(__name__)
 
 HIDDEN = "[hidden]"
+CUT = "[...]"
+DEEPEST = 10
+EXACT = 2**53
 SECRET_BODIES = frozenset({"/accounts/add-credential/{account_name}/{connector_name}"})
 """Routes whose body holds secrets: their validation errors never repeat what was sent."""
 
@@ -56,21 +60,32 @@ def _validation_detail(error: dict[str, Any], *, hide_input: bool) -> dict[str, 
     return detail
 
 
-def _encodable(value: Any) -> Any:
+def _encodable(value: Any, depth: int = 0) -> Any:
+    """`value` as JSON can hold it; what is nested deeper than anybody reads is cut off."""
+    if depth > DEEPEST:
+        return CUT
     match value:
         case None | bool() | int() | str():
             return value
         case Decimal():
-            return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
+            return _number(value)
         case dict():
-            return {str(key): _encodable(item) for key, item in value.items()}
+            return {str(key): _encodable(item, depth + 1) for key, item in value.items()}
         case list() | tuple():
-            return [_encodable(item) for item in value]
+            return [_encodable(item, depth + 1) for item in value]
         case _:
             return str(value)
 
 
-async def _unavailable(request: Request, error: Exception) -> Response:
+def _number(value: Decimal) -> int | float | str:
+    """A JSON number where one can hold the value, else its text."""
+    if value.is_finite() and abs(value) < EXACT and value == value.to_integral_value():
+        return int(value)
+    number = float(value)
+    return number if math.isfinite(number) else str(value)
+
+
+async def _unavailable(_: Request, error: Exception) -> Response:
     assert isinstance(error, Unavailable)  # noqa: S101
     headers = {"Retry-After": str(error.retry_after)}
     body = problem.problem(503, error.detail, type(error).__name__)

@@ -82,7 +82,8 @@ class OptionalTrailingSlash:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] in {"http", "websocket"}:
-            scope = {**scope, "path": self._canonical(scope["path"])}
+            # In place: what the router adds to the scope is read by RequestContext.
+            scope["path"] = self._canonical(scope["path"])
         await self._application(scope, receive, send)
 
     def _canonical(self, path: str) -> str:
