@@ -47,6 +47,12 @@ def price(symbol: str, value: Annotated[str, typer.Argument(metavar="PRICE")], a
     _print(_call(lambda admin: admin.set_price(symbol.upper().replace("-", ""), _amount(value))), as_json=as_json)
 
 
+@app.command("ledger")
+def ledger(api_key: str) -> None:
+    """Print everything the exchange holds of an account as JSON: orders, trades and balances, exactly."""
+    _print(_call(lambda admin: admin.ledger(api_key)), as_json=True)
+
+
 def _call(work: Any) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = work(SandboxAdmin.of(home_or_fail()))

@@ -53,9 +53,16 @@ class SandboxAdmin:
         """Move the market of a symbol, e.g. `BTCUSDT`, to a price."""
         return self._post("/admin/prices", {"symbol": symbol, "price": format(price, "f")})
 
+    def ledger(self, api_key: str) -> dict[str, Any]:
+        """Every order, trade and balance of an account, numbers as exact text."""
+        return self._call("GET", f"/admin/accounts/{api_key}/ledger")
+
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._call("POST", path, body)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = httpx.post(f"{self.url}{path}", json=body, headers={"X-Admin-Token": self.token}, timeout=15)
+            answer = httpx.request(method, f"{self.url}{path}", json=body, headers={"X-Admin-Token": self.token}, timeout=15)
         except httpx.HTTPError as error:
             msg = f"the sandbox exchange at {self.url} cannot be reached: {error}"
             raise AdminFailed(msg) from error
