@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from sandbox_exchange.settings import Settings
 
 def main() -> int:
     if sys.argv[1:2] == ["compact"]:
+        os.nice(19)
         compact(Path(sys.argv[2]), Exchange(LISTED))
         return 0
     settings = Settings()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,8 +13,6 @@ from sandbox_exchange.adapters import journal_files as files
 from sandbox_exchange.domain.spot import snapshot
 from sandbox_exchange.domain.spot.events import Event, from_record, to_record
 from sandbox_exchange.domain.spot.exchange import Exchange
-
-logger = logging.getLogger(__name__)
 
 
 class JournalFailed(Exception):
@@ -38,6 +35,7 @@ class Journal:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
         self._stopping = False
+        self._failure: JournalFailed | None = None
         self._compaction: asyncio.subprocess.Process | None = None
         self.appended = 0
         self.committed = 0
@@ -71,6 +69,8 @@ class Journal:
         """Return when everything appended so far is on disk. Raises JournalFailed."""
         if self.committed >= self.appended:
             return
+        if self._failure is not None:
+            raise self._failure
         future = asyncio.get_running_loop().create_future()
         self._waiting.append((self.appended, future))
         await future
@@ -86,8 +86,9 @@ class Journal:
             try:
                 await loop.run_in_executor(None, self._write, b"".join(batch))
             except OSError as error:
-                self._fail(JournalFailed(str(error)))
-                raise JournalFailed(str(error)) from error
+                self._failure = JournalFailed(str(error))
+                self._give_up(self._failure)
+                raise self._failure from error
             self._committed(last)
             if last - self._first + 1 >= self._segment_records:
                 await self._roll(last + 1)
@@ -117,8 +118,7 @@ class Journal:
             if not future.done():
                 future.set_result(None)
 
-    def _fail(self, error: JournalFailed) -> None:
-        logger.critical("The journal cannot be written: %s", error)
+    def _give_up(self, error: JournalFailed) -> None:
         for _, future in self._waiting:
             if not future.done():
                 future.set_exception(error)
@@ -130,7 +130,7 @@ class Journal:
         self._descriptor = files.open_segment(self._directory, self._first)
         if self._compaction is None or self._compaction.returncode is not None:
             self._compaction = await asyncio.create_subprocess_exec(
-                "nice", sys.executable, "-m", "sandbox_exchange", "compact", str(self._directory)
+                sys.executable, "-m", "sandbox_exchange", "compact", str(self._directory)
             )
 
 

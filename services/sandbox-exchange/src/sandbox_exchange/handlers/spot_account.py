@@ -43,7 +43,6 @@ class SpotAccount:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post("/api/v3/order", self._signed(self.place)),
-            web.post("/api/v3/order/test", self._signed(self.test)),
             web.get("/api/v3/order", self._signed(self.status)),
             web.delete("/api/v3/order", self._signed(self.cancel)),
             web.get("/api/v3/openOrders", self._signed(self.open_orders)),
@@ -81,11 +80,6 @@ class SpotAccount:
         payload = orders.order_placed(order, order.placed_at, fills, self._assets(order), detail)
         await self._venue.settled()
         return answer(payload)
-
-    async def test(self, signed: Signed) -> web.Response:
-        command = read_order(signed)
-        self._venue.exchange.state.market(command.symbol)
-        return answer({})
 
     async def status(self, signed: Signed) -> web.Response:
         number, client_id = _named(signed.parameters)

@@ -6,8 +6,9 @@ from sandbox_exchange.domain.market.pairs import Pair
 from sandbox_exchange.domain.spot.commands import Quote
 
 HALF_SPREAD = 0.00005
-NEAR_LEVELS, NEAR_NOTIONAL = 19, 8_000.0
-FAR_LEVELS, FAR_NOTIONAL = 10, 120_000.0
+TOUCH_NOTIONAL = 5_000.0
+NEAR_LEVELS, NEAR_NOTIONAL = 19, 40_000.0
+FAR_LEVELS, FAR_NOTIONAL = 10, 400_000.0
 GRID_FRACTION = 4096
 """The near grid is this part of the price's power of two: one to two and a half basis points."""
 FAR_FACTOR = 10
@@ -34,10 +35,10 @@ def ladder(pair: Pair, ticks: int, seed: int) -> Quote:
 
 def _side(touch: int, direction: int, grid: int) -> list[tuple[int, float]]:
     """Levels of one side as (ticks, notional): the touch, then grid prices beyond it, then a wider grid."""
-    levels: list[tuple[int, float]] = [(touch, NEAR_NOTIONAL / 2)]
+    levels: list[tuple[int, float]] = [(touch, TOUCH_NOTIONAL)]
     for count, step, notional in ((NEAR_LEVELS, grid, NEAR_NOTIONAL), (FAR_LEVELS, grid * FAR_FACTOR, FAR_NOTIONAL)):
         beyond = levels[-1][0] * direction // step + 1
-        levels += [(direction * (beyond + index) * step, notional * (1 + index / 2)) for index in range(count)]
+        levels += [(direction * (beyond + index) * step, notional) for index in range(count)]
     return levels
 
 

@@ -18,13 +18,17 @@ class Pair:
     daily_volatility: float
 
     max_quantity: Decimal = Decimal(9_000_000)
-    max_price: Decimal = Decimal(1_000_000)
     min_notional: Decimal = Decimal(5)
     max_notional: Decimal = Decimal(9_000_000)
 
     @property
     def symbol(self) -> str:
         return self.base + self.quote
+
+    @property
+    def max_price(self) -> Decimal:
+        """A hundred times the reference price: volumes in ticks and lots stay far inside 64 bits."""
+        return self.reference * 100
 
     def price(self, ticks: int) -> Decimal:
         """The price of a whole number of ticks."""

@@ -102,6 +102,7 @@ class ReplayProcess:
         if self._length < 4:
             raise ValueError(f"The candles of {pair.symbol} must be at least four seconds long and of different times.")
         tick, step = float(pair.tick), float(pair.step)
+        ordered = _without_gaps(ordered, self._length)
         prices = [(c.open, c.low, c.high, c.close) if c.close >= c.open else (c.open, c.high, c.low, c.close) for c in ordered]
         self._corners: Integers = np.maximum(np.rint(np.array(prices) / tick), 1).astype(np.int64)
         self._lots: Integers = np.rint(np.array([c.volume for c in ordered]) / step).astype(np.int64)
@@ -122,3 +123,14 @@ class ReplayProcess:
         corners = np.ceil(np.arange(4) * (self._length - 1) / 3).astype(np.int64)
         result: NDArray[np.float64] = (offset - corners[leg]) / (corners[leg + 1] - corners[leg])
         return np.clip(result, 0.0, 1.0)
+
+
+def _without_gaps(candles: list[Candle], length: int) -> list[Candle]:
+    """Candles every `length` seconds: where one is missing, the last close stands still without volume."""
+    result = [candles[0]]
+    for candle in candles[1:]:
+        while (missing := result[-1].time + length) < candle.time:
+            still = result[-1].close
+            result.append(Candle(missing, still, still, still, still, 0.0))
+        result.append(candle)
+    return result

@@ -29,20 +29,20 @@ def check_notional(pair: Pair, notional: Decimal, *, is_market: bool) -> None:
 
 def describe(pair: Pair) -> list[dict[str, object]]:
     """The filters as `exchangeInfo` lists them."""
-    lot = {"minQty": f"{pair.step:f}", "maxQty": f"{pair.max_quantity:f}", "stepSize": f"{pair.step:f}"}
+    lot = {"minQty": f"{pair.step:.8f}", "maxQty": f"{pair.max_quantity:.8f}", "stepSize": f"{pair.step:.8f}"}
     return [
         {
             "filterType": "PRICE_FILTER",
-            "minPrice": f"{pair.tick:f}",
-            "maxPrice": f"{pair.max_price:f}",
-            "tickSize": f"{pair.tick:f}",
+            "minPrice": f"{pair.tick:.8f}",
+            "maxPrice": f"{pair.max_price:.8f}",
+            "tickSize": f"{pair.tick:.8f}",
         },
         {"filterType": "LOT_SIZE", **lot},
         {
             "filterType": "NOTIONAL",
-            "minNotional": f"{pair.min_notional:f}",
+            "minNotional": f"{pair.min_notional:.8f}",
             "applyMinToMarket": True,
-            "maxNotional": f"{pair.max_notional:f}",
+            "maxNotional": f"{pair.max_notional:.8f}",
             "applyMaxToMarket": False,
             "avgPriceMins": 0,
         },

@@ -1,0 +1,119 @@
+"""Trades with the real, unmodified Hummingbot connector; prints what it saw as JSON.
+
+Arguments: host and port of the exchange, API key, API secret, a directory for the engine's files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import hummingbot
+from hummingbot.connector.exchange.binance.binance_exchange import BinanceExchange
+from hummingbot.core.clock import Clock
+from hummingbot.core.clock_mode import ClockMode
+from hummingbot.core.data_type.common import OrderType
+from hummingbot.core.web_assistant.connections.rest_connection import RESTConnection
+from hummingbot.core.web_assistant.connections.ws_connection import WSConnection
+from hummingbot.data_feed.candles_feed.binance_spot_candles import BinanceSpotCandles
+
+PAIR = "BTC-USDT"
+
+
+def redirect(target: str) -> None:
+    """Send the engine's transport to the sandbox, and nowhere else."""
+    http = {"https://api.binance.com": f"http://{target}"}
+    sockets = {"wss://stream.binance.com:9443": f"ws://{target}", "wss://ws-api.binance.com:443": f"ws://{target}"}
+
+    def moved(url: str, routes: dict[str, str]) -> str:
+        for prefix, base in routes.items():
+            if url.startswith(prefix):
+                return base + url.removeprefix(prefix)
+        raise AssertionError(f"{url} is not redirected")
+
+    call, connect = RESTConnection.call, WSConnection.connect
+
+    async def moved_call(self: Any, request: Any) -> Any:
+        request.url = moved(request.url, http)
+        return await call(self, request)
+
+    async def moved_connect(self: Any, ws_url: str, *args: Any, **kwargs: Any) -> Any:
+        return await connect(self, moved(ws_url, sockets), *args, **kwargs)
+
+    RESTConnection.call = moved_call
+    WSConnection.connect = moved_connect
+
+
+async def until(condition: Any, seconds: float = 25) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened in time"
+        await asyncio.sleep(0.05)
+
+
+async def tracked_order(connector: Any, order_id: str) -> Any:
+    """The engine's own record of an order; it makes one only when its loop comes to it."""
+    await until(lambda: connector._order_tracker.fetch_order(order_id) is not None)
+    return connector._order_tracker.fetch_order(order_id)
+
+
+async def trade(api_key: str, api_secret: str) -> dict[str, Any]:
+    connector = BinanceExchange(api_key, api_secret, trading_pairs=[PAIR])
+    candles = BinanceSpotCandles(PAIR, "1m", max_records=120)
+    clock = Clock(ClockMode.REALTIME, tick_size=1.0)
+    clock.add_iterator(connector)
+    with clock:
+        running = asyncio.ensure_future(clock.run())
+        await until(lambda: connector.ready)
+        candles.start()
+        seen: dict[str, Any] = {"before": str(connector.get_balance("USDT"))}
+
+        rule = connector.trading_rules[PAIR]
+        seen["rule"] = [str(rule.min_price_increment), str(rule.min_base_amount_increment), str(rule.min_notional_size)]
+        seen["book"] = [len(list(connector.get_order_book(PAIR).bid_entries())), float(connector.get_mid_price(PAIR))]
+
+        away = connector.quantize_order_price(PAIR, connector.get_mid_price(PAIR) * Decimal("0.8"))
+        resting = connector.buy(PAIR, Decimal("0.01"), OrderType.LIMIT, away)
+        placed = await tracked_order(connector, resting)
+        await until(lambda: placed.is_open and placed.exchange_order_id)
+        await until(lambda: connector.get_available_balance("USDT") < connector.get_balance("USDT"))
+        seen["cancelled"] = [result.success for result in await connector.cancel_all(10)]
+
+        bought = connector.buy(PAIR, Decimal("0.2"), OrderType.MARKET, Decimal("NaN"))
+        tracked = await tracked_order(connector, bought)
+        await until(lambda: tracked.is_done and tracked.completely_filled_event.is_set())
+        seen["fills"] = [
+            [
+                fill.trade_id,
+                str(fill.fill_price),
+                str(fill.fill_base_amount),
+                str(fill.fee.flat_fees[0].amount),
+                fill.fee.flat_fees[0].token,
+            ]
+            for fill in tracked.order_fills.values()
+        ]
+        refused = connector.sell(PAIR, Decimal("500"), OrderType.MARKET, Decimal("NaN"))
+        failing = await tracked_order(connector, refused)
+        await until(lambda: failing.is_done)
+        seen["refused"] = failing.is_failure
+        await until(lambda: candles.ready)
+        seen["candles"] = [[float(value) for value in row] for row in candles._candles]
+        await connector._update_balances()
+        seen["after"] = {asset: str(connector.get_balance(asset)) for asset in ("BTC", "USDT")}
+        candles.stop()
+        running.cancel()
+        await asyncio.wait([running])
+    await connector.stop_network()
+    return seen
+
+
+if __name__ == "__main__":
+    (Path(sys.argv[4]) / "conf").mkdir()
+    hummingbot.set_prefix_path(sys.argv[4])
+    redirect(sys.argv[1])
+    sys.stdout.write("\nRESULT " + json.dumps(asyncio.run(trade(sys.argv[2], sys.argv[3]))) + "\n")

@@ -1,0 +1,177 @@
+"""The journal on disk: nothing acknowledged is lost, whatever ends the process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+import pytest
+from sandbox_exchange.adapters import journal_files
+from sandbox_exchange.adapters.journal import Journal, JournalFailed, compact
+from sandbox_exchange.domain.market.pairs import LISTED
+from sandbox_exchange.domain.spot import snapshot
+from sandbox_exchange.domain.spot.commands import Command, Deposit, OpenAccount
+from sandbox_exchange.domain.spot.exchange import Exchange
+
+AT = 1_790_000_000_000
+TOKEN = "operator"
+
+
+def digest(exchange: Exchange) -> list[str]:
+    return [json.dumps(record) for record in snapshot.dump(exchange.state)]
+
+
+@asynccontextmanager
+async def opened(directory: Path, **limits: int) -> AsyncIterator[tuple[Exchange, Journal]]:
+    exchange, journal = Exchange(LISTED), Journal(directory, **limits)
+    journal.restore(exchange)
+    writing = asyncio.create_task(journal.run())
+    yield exchange, journal
+    journal.stop()
+    await asyncio.wait([writing])
+    journal.close()
+
+
+def do(exchange: Exchange, journal: Journal, command: Command) -> None:
+    journal.append(exchange.apply(command, AT), AT)
+
+
+def open_account(exchange: Exchange, journal: Journal) -> None:
+    do(exchange, journal, OpenAccount("key", "secret", (("USDT", Decimal("1.5")),)))
+
+
+def restored(directory: Path) -> Exchange:
+    exchange, journal = Exchange(LISTED), Journal(directory)
+    journal.restore(exchange)
+    journal.close()
+    return exchange
+
+
+async def test_commits_come_in_order_and_before_durable_returns(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (exchange, journal):
+        told: list[int] = []
+        journal.on_commit = told.append
+        open_account(exchange, journal)
+        await journal.durable()
+        assert told == [1]
+        for _ in range(50):
+            do(exchange, journal, Deposit("000001", "BTC", Decimal(1)))
+        await asyncio.gather(*(journal.durable() for _ in range(20)))
+        assert told[-1] == 51
+        assert told == sorted(told)
+        assert len(told) < 51
+    assert digest(restored(tmp_path)) == digest(exchange)
+
+
+async def test_a_torn_last_line_is_cut_off_and_damage_is_refused(tmp_path: Path) -> None:
+    async with opened(tmp_path) as (exchange, journal):
+        open_account(exchange, journal)
+        do(exchange, journal, Deposit("000001", "BTC", Decimal(1)))
+    (segment,) = journal_files.segments(tmp_path)
+    whole = segment.read_bytes()
+    assert segment.stat().st_mode & 0o777 == 0o600
+    segment.write_bytes(whole + whole[: len(whole) // 3])
+    assert digest(restored(tmp_path)) == digest(exchange)
+    assert segment.read_bytes() == whole
+    segment.write_bytes(whole.replace(b"1.5", b"9.5"))
+    with pytest.raises(journal_files.JournalBroken):
+        restored(tmp_path)
+
+
+async def test_full_segments_are_folded_into_a_snapshot(tmp_path: Path) -> None:
+    async with opened(tmp_path, segment_records=10) as (exchange, journal):
+        open_account(exchange, journal)
+        for _ in range(45):
+            do(exchange, journal, Deposit("000001", "BTC", Decimal(1)))
+            await journal.durable()
+    before = digest(exchange)
+    compact(tmp_path, Exchange(LISTED))
+    assert len(journal_files.segments(tmp_path)) == 1
+    assert digest(restored(tmp_path)) == before
+    async with opened(tmp_path) as (again, journal):
+        do(again, journal, Deposit("000001", "ETH", Decimal(2)))
+    assert digest(restored(tmp_path)) == digest(again)
+
+
+async def test_one_process_at_a_time(tmp_path: Path) -> None:
+    async with opened(tmp_path):
+        with pytest.raises(BlockingIOError):
+            Journal(tmp_path).restore(Exchange(LISTED))
+
+
+async def test_a_disk_that_refuses_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exchange, journal = Exchange(LISTED), Journal(tmp_path)
+    journal.restore(exchange)
+    writing = asyncio.create_task(journal.run())
+
+    def refuse(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    open_account(exchange, journal)
+    with pytest.raises(JournalFailed, match="No space left"):
+        await journal.durable()
+    with pytest.raises(JournalFailed):
+        await journal.durable()
+    with pytest.raises(JournalFailed):
+        await writing
+    journal.close()
+
+
+async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "SANDBOX_EXCHANGE_DATA_DIR": str(tmp_path / "exchange"),
+        "SANDBOX_EXCHANGE_ADMIN_TOKEN": TOKEN,
+        "PYTHONUNBUFFERED": "1",
+    }
+    acknowledged = Decimal(0)
+    key = ""
+    for round_ in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox_exchange"], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stderr is not None
+            base = (await asyncio.to_thread(process.stderr.readline)).split()[-1]
+            async with aiohttp.ClientSession(base, headers={"X-Admin-Token": TOKEN}) as session:
+                if not round_:
+                    async with session.post("/admin/accounts", json={"balances": {}}) as answer:
+                        key = (await answer.json())["api_key"]
+                acknowledged, most = await deposit_until_killed(session, process, key, acknowledged)
+        finally:
+            process.kill()
+            process.wait()
+            assert process.stderr is not None
+            process.stderr.close()
+        held = restored(tmp_path / "exchange").state.by_api_key[key].balance("USDT").free
+        assert acknowledged <= held <= most
+        acknowledged = held
+
+
+async def deposit_until_killed(
+    session: aiohttp.ClientSession, process: subprocess.Popen[str], key: str, before: Decimal
+) -> tuple[Decimal, Decimal]:
+    """Deposit 1 USDT over and over, kill the process in between; what was answered and what was sent."""
+    answered = sent = before
+
+    async def one() -> None:
+        nonlocal answered, sent
+        sent += 1
+        async with session.post("/admin/deposits", json={"api_key": key, "asset": "USDT", "amount": "1"}) as answer:
+            answered += answer.status == 200
+
+    working = [asyncio.create_task(one()) for _ in range(200)]
+    await asyncio.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    await asyncio.gather(*working, return_exceptions=True)
+    return answered, sent
