@@ -179,7 +179,8 @@ class BinanceReading(Reading):
         try:
             return str(await self._connector.exchange_symbol_associated_to_pair(trading_pair=trading_pair))
         except KeyError:
-            raise Unavailable(f"the exchange does not list {trading_pair} now") from None
+            # Not traded now; its orders and trades are still there.
+            return trading_pair.replace("-", "")
 
     async def _pair(self, symbol: str) -> str | None:
         """None for a symbol that is not traded any longer."""

@@ -44,12 +44,14 @@ class OrderDesk:
         self._connector.stop_tracking_order(order_id)
 
     def tracked(self, order: OrderTicket) -> Any:
-        """The connector's own record of the order, made when it has none."""
-        tracker = self._connector._order_tracker
-        found = tracker.all_fillable_orders.get(order.order_id)
+        """The connector's own record of the order, made when it has none; kept only for orders that are followed."""
+        active = self._connector._order_tracker.active_orders
+        found = active.get(order.order_id)
         if found is None:
             self._track(order)
-            found = tracker.active_orders[order.order_id]
+            found = active[order.order_id]
+            if order.order_id not in self._tickets:
+                self._connector.stop_tracking_order(order.order_id)
         if found.exchange_order_id is None and order.exchange_order_id is not None:
             found.update_exchange_order_id(order.exchange_order_id)
         return found

@@ -64,24 +64,25 @@ class Push:
     def _tap_tracker(self) -> None:
         tracker = self._connector._order_tracker
 
-        def on_trade(update: Any) -> None:
-            order = tracker.all_fillable_orders.get(update.client_order_id)
-            ticket = self._tickets(update.client_order_id)
+        # The parameters keep the engine's names: its connectors pass some of them by name.
+        def on_trade(trade_update: Any) -> None:
+            order = tracker.all_fillable_orders.get(trade_update.client_order_id)
+            ticket = self._tickets(trade_update.client_order_id)
             if order is not None:
-                order.update_with_trade_update(update)
+                order.update_with_trade_update(trade_update)
             if ticket is not None and not self._reading.reads_stream:
-                self._emit(fill(update, ticket))
+                self._emit(fill(trade_update, ticket))
 
-        def on_order(update: Any) -> None:
-            order = tracker.fetch_order(update.client_order_id, update.exchange_order_id)
+        def on_order(order_update: Any) -> None:
+            order = tracker.fetch_order(order_update.client_order_id, order_update.exchange_order_id)
             if order is None:
                 return
-            order.update_with_order_update(update)
+            order.update_with_order_update(order_update)
             if not self._reading.reads_stream:
-                self._emit(report(update, order.client_order_id, f"{self._connector.name} user stream"))
+                self._emit(report(order_update, order.client_order_id, f"{self._connector.name} user stream"))
 
-        async def on_order_awaited(update: Any) -> None:
-            on_order(update)
+        async def on_order_awaited(order_update: Any) -> None:
+            on_order(order_update)
 
         async def on_not_found(client_order_id: str) -> None:
             """Nothing: only `order_report` may say that an order is not there."""

@@ -91,14 +91,16 @@ class EngineSession:
         push = Push(connector, self._reading, self._desk.ticket, self._emit)
         push.install()
         self._upkeep = Upkeep(connector, push, self._load_market, self._emit)
+        connected = False
         try:
             await self._load_market()
             await logged_in(connector)
             self._told = self._balances()
             await self._upkeep.start(STREAM_SECONDS)
-        except BaseException:
-            await self.stop()
-            raise
+            connected = True
+        finally:
+            if not connected:
+                await self.stop()
 
     async def stop(self) -> None:
         """Disconnect; orders stay on the exchange."""
