@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
+from eventlog.database import Connection
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.log import EventLog
 from eventlog.recorded import FeedPosition
@@ -73,6 +75,42 @@ async def test_conflicts_inside_one_batch_are_told_to_the_loser(log: EventLog, v
     assert [type(result) for result in results] == [list, VersionConflict, list, list]
     assert [one.event for one in await log.read(STREAM)] == [put(1), put(4)]
     assert len(await log.fetch(sa.select(view.movements))) == 3
+
+
+INSERT = (
+    "INSERT INTO stored_events (originator_id, originator_version, topic, state, message_id, actor, recorded_at, hash)"
+    """ VALUES ($1, 1, 'CoinsPut', '{"coins": "1"}', gen_random_uuid(), 'a', now(), '')"""
+)
+
+
+@pytest.fixture
+async def another(database_url: str, log: EventLog) -> AsyncIterator[Connection]:
+    """A connection to the log's tables, as another process has one."""
+    connection = await asyncpg.connect(database_url, server_settings={"search_path": log.context})
+    yield connection
+    await connection.close()
+
+
+async def test_a_conflict_with_another_process_is_told_to_the_loser(log: EventLog, another: Connection) -> None:
+    async with another.transaction():
+        await another.execute(INSERT, STREAM)
+        appends = [
+            asyncio.create_task(log.append(stream, 0, [put(1)], Metadata()))
+            for stream in (STREAM, "money.purse-b", "money.purse-c")
+        ]
+        await asyncio.wait(appends, timeout=0.2)
+        assert not any(append.done() for append in appends)
+    results = await asyncio.gather(*appends, return_exceptions=True)
+    assert [type(result) for result in results] == [VersionConflict, list, list]
+
+
+async def test_the_feed_waits_for_transactions_that_may_still_commit(log: EventLog, another: Connection) -> None:
+    async with another.transaction():
+        await another.execute(INSERT, "money.purse-slow")
+        await log.append(STREAM, 0, [put(1)], Metadata())
+        assert len(await log.read(STREAM)) == 1
+        assert await log.feed(FeedPosition(), 10) == []
+    assert [one.stream for one in await log.feed(FeedPosition(), 10)] == ["money.purse-slow", STREAM]
 
 
 async def test_views_and_further_writes_are_stored_with_the_events(log: EventLog, view: PursesView) -> None:
