@@ -155,6 +155,23 @@ async def test_an_account_is_deleted_with_everything_it_holds(
         await commands.delete_account(DeleteAccount(account=account), Metadata())
 
 
+async def test_replayed_views_have_identical_rows(commands: Commands, log: EventLog, account: str) -> None:
+    for connector in ("binance", "kraken", "binance"):
+        await commands.add_credential(add(connector=connector), Metadata())
+    await commands.create_account(CreateAccount(account="b"), Metadata())
+    await commands.delete_credential(DeleteCredential(account=account, connector="kraken"), Metadata())
+
+    async def rows() -> list[tuple[Any, ...]]:
+        tables = "SELECT * FROM accounts LEFT JOIN credentials USING (account) ORDER BY account, connector"
+        return [tuple(row) for row in await log.fetch(tables)]
+
+    before = await rows()
+    assert len(before) == 2
+    for view in log.views:
+        await log.replay(view)
+    assert await rows() == before
+
+
 async def test_the_secret_is_nowhere_but_in_the_vault_s_ciphertext(
     commands: Commands, log: EventLog, trading: Any, account: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from decimal import Decimal
 from typing import Any
@@ -129,6 +130,29 @@ async def test_a_price_outlives_its_exchange_and_a_restart(
     trading.rates_failure, trading.known_rates = None, {"BTC": Decimal(50000)}
     clock[0] += 6
     assert (await state(queries))["a"]["binance"][0]["price"] == 50000.0
+
+
+async def test_nobody_waits_long_for_a_newer_price_than_the_one_known(log: EventLog, trading: Any, clock: list[float]) -> None:
+    answering = asyncio.Event()
+    answering.set()
+
+    class Slow(type(trading)):  # type: ignore[misc]
+        async def rates(self, *arguments: Any) -> Any:
+            await answering.wait()
+            return await super().rates(*arguments)
+
+    source = Slow(known_rates={"BTC": Decimal(1), "ETH": Decimal(9)})
+    prices = Prices(log, source, monotonic=lambda: clock[0], patience=0.05)
+    assert await prices.of(["BTC"], Metadata()) == {"BTC": 1}
+    answering.clear()
+    clock[0] += 6
+    source.known_rates["BTC"] = Decimal(2)
+    assert await asyncio.gather(*(prices.of(["BTC"], Metadata()) for _ in range(3))) == [{"BTC": 1}] * 3
+    new = asyncio.create_task(prices.of(["BTC", "ETH"], Metadata()))
+    await asyncio.sleep(0.1)
+    answering.set()
+    assert await new == {"BTC": 2, "ETH": 9}
+    assert source.rates_asked == 3
 
 
 @pytest.mark.usefixtures("credentials")

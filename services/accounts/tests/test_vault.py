@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from accounts.adapters.vault import KeyCost, Vault, VaultDamaged
 from contracts.rejections import Unavailable
@@ -51,6 +53,16 @@ async def test_a_wrong_password_locks_the_vault_and_changes_nothing(log: EventLo
         wrong.put("a", "binance", 2, FIELDS)
     assert [tuple(row) for row in await log.fetch("SELECT * FROM vault_key, vault")] == before
     assert (await opened(log, "config password")).locked is None
+
+
+async def test_replicas_that_make_the_vault_at_once_agree_on_its_key(log: EventLog) -> None:
+    replicas = [Vault(SecretStr("config password"), KeyCost(1, 64, 1)) for _ in range(4)]
+    await asyncio.gather(*(replica.unlock(log) for replica in replicas))
+    await stored(log, replicas[0])
+    for replica in replicas:
+        credential = await replica.credential(log, "a", "binance")
+        assert credential is not None
+        assert credential.fields == FIELDS
 
 
 async def test_a_vault_without_its_verification_record_is_not_made_anew(log: EventLog, safe: Vault) -> None:

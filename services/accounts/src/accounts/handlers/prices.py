@@ -20,6 +20,7 @@ from accounts.views.prices import last_prices, save_prices
 logger = logging.getLogger(__name__)
 
 FRESH_SECONDS = 5.0
+PATIENCE_SECONDS = 0.5
 
 
 class Rates(Protocol):
@@ -40,39 +41,46 @@ class Prices:
         *,
         clock: Callable[[], datetime] = utc_now,
         monotonic: Callable[[], float] = time.monotonic,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._log = log
         self._rates = rates
         self._clock = clock
         self._monotonic = monotonic
+        self._patience = patience
         self._known: dict[str, Decimal] | None = None
         self._asked: dict[str, float] = {}
-        self._turn = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     async def of(self, tokens: Sequence[str], metadata: Metadata) -> Mapping[str, Decimal]:
-        """Prices of at least these tokens, none older than five seconds where the exchanges answer."""
-        if self._known is None or self._stale(tokens):
-            async with self._turn:
-                if self._known is None:
-                    self._known = await last_prices(self._log)
-                if stale := self._stale(tokens):
-                    self._known |= await self._read(stale, self._known, metadata)
+        """Prices of at least these tokens, none older than five seconds where the exchanges answer in time."""
+        if self._known is None:
+            self._known = await last_prices(self._log)
+        while stale := self._stale(tokens):
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read(stale, self._known, metadata))
+            # Whoever has something to show does not wait long for something newer; the reading goes on for the next one.
+            first = any(token not in self._known and token not in self._asked for token in stale)
+            done, _ = await asyncio.wait({self._reading}, timeout=None if first else self._patience)
+            if not done:
+                break
+            done.pop().result()
         return self._known
 
     def _stale(self, tokens: Sequence[str]) -> list[str]:
         since = self._monotonic() - FRESH_SECONDS
         return [token for token in tokens if self._asked.get(token, since) <= since]
 
-    async def _read(self, tokens: Sequence[str], known: Mapping[str, Decimal], metadata: Metadata) -> dict[str, Decimal]:
+    async def _read(self, tokens: Sequence[str], known: dict[str, Decimal], metadata: Metadata) -> None:
         try:
             rates = await self._rates.rates(tokens, QUOTE_TOKEN, metadata)
+            prices = {token: price for token, price in rates.items() if price is not None}
+            changed = {token: price for token, price in prices.items() if known.get(token) != price}
+            known.update(prices)
+            if changed:
+                await save_prices(self._log, changed, self._clock())
         except Unavailable as error:
             logger.warning("no rates, the last known count: %s", error.detail)
-            rates = {}
-        now = self._monotonic()
-        self._asked.update(dict.fromkeys(tokens, now))
-        prices = {token: price for token, price in rates.items() if price is not None}
-        changed = {token: price for token, price in prices.items() if known.get(token) != price}
-        if changed:
-            await save_prices(self._log, changed, self._clock())
-        return prices
+        finally:
+            self._asked.update(dict.fromkeys(tokens, self._monotonic()))
+            self._reading = None
