@@ -78,7 +78,7 @@ def serve(tmp_path: Path) -> Serve:
 
     @asynccontextmanager
     async def serving(**changes: Any) -> AsyncIterator[Client]:
-        settings = Settings(data_dir=tmp_path / "exchange", admin_token=TOKEN, **changes)  # type: ignore[arg-type]
+        settings = Settings(data_dir=tmp_path / "exchange", admin_token=TOKEN, **changes)
         async with running(build(settings)) as (port, _), aiohttp.ClientSession() as session:
             yield Client(f"http://127.0.0.1:{port}", session)
 

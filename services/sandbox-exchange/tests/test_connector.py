@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,6 @@ async def agrees(client: Any, seen: dict[str, Any]) -> None:
     }
     times = [row[0] for row in seen["candles"]]
     assert len(times) == 120
-    assert {after - before for before, after in zip(times, times[1:], strict=False)} == {60.0}
+    assert {after - before for before, after in pairwise(times)} == {60.0}
     _, rows = await client.get("klines", symbol="BTCUSDT", interval="1m", startTime=int(times[0]) * 1000, limit=100)
     assert [[float(value) for value in row[1:6]] for row in rows] == [row[1:6] for row in seen["candles"][:100]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,7 @@ def test_every_interval_is_the_aggregate_of_seconds_or_minutes(interval: str) ->
 
 def test_bars_follow_each_other_and_the_last_one_is_unfinished() -> None:
     bars = history().bars("1h", NOW - 10 * 3600, NOW + 1, NOW)
-    assert [after.open_time - before.close_time for before, after in zip(bars, bars[1:], strict=False)] == [1] * 9
+    assert [after.open_time - before.close_time for before, after in pairwise(bars)] == [1] * 9
     assert bars[-1].trades == NOW % 3600 + 1
     assert bars[0].trades == 3600
 

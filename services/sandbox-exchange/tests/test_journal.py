@@ -6,10 +6,9 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 import sys
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -137,29 +136,28 @@ async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
     acknowledged = Decimal(0)
     key = ""
     for round_ in range(2):
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox_exchange"], env=environment, stderr=subprocess.PIPE, text=True
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sandbox_exchange", env=environment, stderr=asyncio.subprocess.PIPE
         )
         try:
             assert process.stderr is not None
-            base = (await asyncio.to_thread(process.stderr.readline)).split()[-1]
+            base = (await process.stderr.readline()).decode().split()[-1]
             async with aiohttp.ClientSession(base, headers={"X-Admin-Token": TOKEN}) as session:
                 if not round_:
                     async with session.post("/admin/accounts", json={"balances": {}}) as answer:
                         key = (await answer.json())["api_key"]
                 acknowledged, most = await deposit_until_killed(session, process, key, acknowledged)
         finally:
-            process.kill()
-            process.wait()
-            assert process.stderr is not None
-            process.stderr.close()
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
         held = restored(tmp_path / "exchange").state.by_api_key[key].balance("USDT").free
         assert acknowledged <= held <= most
         acknowledged = held
 
 
 async def deposit_until_killed(
-    session: aiohttp.ClientSession, process: subprocess.Popen[str], key: str, before: Decimal
+    session: aiohttp.ClientSession, process: asyncio.subprocess.Process, key: str, before: Decimal
 ) -> tuple[Decimal, Decimal]:
     """Deposit 1 USDT over and over, kill the process in between; what was answered and what was sent."""
     answered = sent = before

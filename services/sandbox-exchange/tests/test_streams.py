@@ -122,8 +122,12 @@ async def test_the_socket_api_refuses_what_it_cannot_do(client: Any) -> None:
 
 
 async def test_a_reader_that_falls_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut = []
-    monkeypatch.setattr(Connection, "cut", lambda self: cut.append(self))
+    cut: list[Connection] = []
+
+    def note(connection: Connection) -> None:
+        cut.append(connection)
+
+    monkeypatch.setattr(Connection, "cut", note)
     connection, hub = Connection(limit=3), Hub()
     hub.listen(connection, "channel", lambda _, payload: payload)
     for number in range(5):

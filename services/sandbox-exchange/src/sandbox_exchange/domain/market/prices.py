@@ -1,7 +1,7 @@
 """The simulated price and volume of a pair, second by second, as a function of the seed and the time alone.
 
 Any day can be computed without the days before it. A pair's log price at the start of each day is a mean-reverting walk
-from 2024 on; within a day it is a Brownian bridge between two such points. Each second has one trade of the crowd, so a
+from 2025 on; within a day it is a Brownian bridge between two such points. Each second has one trade of the crowd, so a
 bar of any length is an exact aggregate of seconds, and the live market continues where history ends.
 """
 
@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from sandbox_exchange.domain.market.pairs import Pair
 
 DAY = 86_400
-FIRST_DAY = 19_723
-"""2024-01-01 in days since 1970: the walk starts there at the pair's reference price, and no bar is older."""
+FIRST_DAY = 20_089
+"""2025-01-01 in days since 1970: the walk starts there at the pair's reference price, and no bar is older."""
 REVERSION = 0.985
 MEAN_NOTIONAL = 2_500.0
 """Quote value of an average second of the crowd's trading."""
+
+SHARE_OF_DAY = np.arange(1, DAY + 1) / DAY
 
 type Integers = NDArray[np.int64]
 
@@ -58,13 +60,12 @@ class RandomProcess:
         opening, closing = self._level(number), self._level(number + 1)
         sigma = self._pair.daily_volatility / DAY**0.5
         walk = np.cumsum(generator.standard_normal(DAY)) * sigma
-        share = np.arange(1, DAY + 1) / DAY
-        path = opening + walk + share * (closing - opening - walk[-1])
-        reference = float(self._pair.reference)
-        ticks = np.maximum(np.rint(reference * np.exp(path) / float(self._pair.tick)), 1).astype(np.int64)
-        mean_lots = MEAN_NOTIONAL / reference / float(self._pair.step)
-        lots = 1 + np.floor(generator.standard_exponential(DAY) * mean_lots).astype(np.int64)
-        return Seconds(ticks, lots, generator.random(DAY) < 0.5)
+        walk += opening + SHARE_OF_DAY * (closing - opening - walk[-1])
+        ticks = np.rint(np.exp(walk) * float(self._pair.reference / self._pair.tick)).astype(np.int64)
+        most_lots = round(2 * MEAN_NOTIONAL / float(self._pair.reference * self._pair.step))
+        lots = generator.integers(1, most_lots, DAY, endpoint=True)
+        taker_buys = np.unpackbits(np.frombuffer(generator.bytes(DAY // 8), np.uint8)).astype(np.bool_)
+        return Seconds(np.maximum(ticks, 1), lots, taker_buys)
 
     def _level(self, number: int) -> float:
         """The log of price over reference at the start of a day."""
