@@ -120,8 +120,8 @@ async def accounts(trading: TradingService, make: Callable[..., Service]) -> Asy
 
 
 async def eventually[T](ask: Callable[[], Awaitable[T]], wanted: Callable[[T], bool]) -> T:
-    """The first answer that is as wanted, within five seconds."""
-    async with asyncio.timeout(5):
+    """The first answer that is as wanted, within half a minute."""
+    async with asyncio.timeout(30):
         while not wanted(answer := await ask()):  # noqa: ASYNC110 - the answer is another service's
             await asyncio.sleep(0.02)
     return answer
