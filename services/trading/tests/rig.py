@@ -22,7 +22,7 @@ from contracts.trading import (
     Side,
 )
 from eventlog.log import EventLog
-from eventlog.recorded import Fence, FeedPosition
+from eventlog.recorded import FeedPosition, Fence
 from fake_exchange import FakeExchange
 from trading.handlers.exchange import OrderTicket, Outcome
 from trading.handlers.live import Pace

@@ -63,7 +63,7 @@ async def test_builds_no_application_and_writes_nothing_to_its_installation(engi
     assert Path(hummingbot.__file__).parent.parent not in [Path(hummingbot.root_path()), Path(hummingbot.data_path()).parent]
     logging.getLogger("hummingbot.test").network("trouble", app_warning_msg="trouble")  # type: ignore[attr-defined]
     assert not any("hummingbot_application" in name for name in sys.modules)
-    assert type(logging.getLogger("trading.test")) is logging.Logger
+    assert type(logging.getLogger("trading.test.any")) is logging.Logger
 
 
 async def test_names_all_connectors(catalogue: EngineCatalogue) -> None:
@@ -183,15 +183,21 @@ async def test_rates_direct_inverse_and_bridged(engine: Engine, wire: BinanceWir
     assert wire.requests.count("GET /ticker/bookTicker") == 1
 
 
-async def test_every_connector_takes_an_id_of_its_form(engine: Engine) -> None:
+@pytest.mark.parametrize(
+    "name", ["binance", "binance_perpetual", "foxbit", "gate_io", "grvt_perpetual", "hyperliquid", "kraken", "ndax", "okx"]
+)
+async def test_an_exchange_gets_an_id_of_its_form(engine: Engine, name: str) -> None:
     key = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
-    for name, setting in engine.settings.items():
-        if name == "dydx_v4_perpetual" or setting.base_name() in order_ids.TOO_LONG:
-            continue  # the first needs a library the engine does not bring
-        connector = await connectors.made_public(setting)
-        made = order_ids.client_order_id(connector, setting.base_name(), key)
-        assert TOKEN.match(made), name
-        assert made == order_ids.client_order_id(connector, setting.base_name(), key)
-        if not made.isdecimal() and setting.base_name() not in order_ids.HASHED:
-            longest = connector.client_order_id_max_length
-            assert longest is None or len(made) <= longest, name
+    setting = engine.settings[name]
+    connector = await connectors.made_public(setting)
+    made = order_ids.client_order_id(connector, setting.base_name(), key)
+    assert TOKEN.match(made)
+    assert made == order_ids.client_order_id(connector, setting.base_name(), key)
+    assert made != order_ids.client_order_id(connector, setting.base_name(), UUID(int=key.int + 1))
+    if not made.isdecimal() and name not in order_ids.HASHED:
+        assert len(made) <= (connector.client_order_id_max_length or 64)
+
+
+async def test_an_exchange_whose_ids_are_too_long_is_refused(engine: Engine) -> None:
+    with pytest.raises(Unavailable, match="longer than"):
+        order_ids.client_order_id(None, "dexalot", UUID(int=1))

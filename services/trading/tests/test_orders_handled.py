@@ -68,7 +68,11 @@ async def test_the_amount_and_price_sent_are_quantised_and_the_reply_echoes_the_
         ({"trading_pair": "NOPE-USDT"}, TradingPairUnknown, "BTC-USDT, ETH-USDT"),
         ({"price": None}, OrderPriceMissing, "price is required"),
         ({"amount": Decimal("0.00001")}, OrderBelowMinimum, "min_order_size 0.0001"),
-        ({"amount": Decimal("0.0001"), "price": Decimal("100")}, OrderBelowMinimum, "notional of 0.01, below min_notional_size 5"),
+        (
+            {"amount": Decimal("0.0001"), "price": Decimal("100")},
+            OrderBelowMinimum,
+            "notional of 0.01, below min_notional_size 5",
+        ),
     ],
 )
 async def test_refusals_name_the_rule_and_both_numbers(
@@ -91,7 +95,7 @@ async def test_a_refused_submit_fails_the_order_with_the_exchanges_reason(rig: R
 async def test_no_order_is_taken_before_the_first_reconciliation(rig: Rig) -> None:
     rig.exchange.down = True
     await rig.start(wait=False)
-    await rig.until(lambda: rig.session_events())
+    await rig.until(rig.session_events)
     assert rig.commands.handlers == {}
     rig.exchange.down = False
     await rig.until(lambda: "PlaceOrder" in rig.commands.handlers)
@@ -187,7 +191,7 @@ async def test_balances_are_reported_once_when_they_changed(rig: Rig) -> None:
     rig.exchange.funds["BTC"] = TokenBalance(Decimal(2), Decimal(1))
     command = RefreshBalances(account=ACCOUNT, connector=CONNECTOR)
     read = await rig.commands.handlers["RefreshBalances"](command, Metadata())
-    assert [(b.token, b.total, b.available) for b in read.balances][0] == ("BTC", Decimal(2), Decimal(1))
+    assert next((b.token, b.total, b.available) for b in read.balances) == ("BTC", Decimal(2), Decimal(1))
     await rig.commands.handlers["RefreshBalances"](command, Metadata())
     await asyncio.sleep(0.1)
     reported = [event for event in await rig.session_events() if type(event).__name__ == "BalancesReported"]

@@ -237,11 +237,16 @@ def _not_found(state: Order, command: RecordReport) -> Events:
 def _off_the_book(state: Order, reason: str, proof: RecordReport | RecordCancelled) -> Events:
     if state.origin is None or state.closed is not None:
         return []
-    cancelled = OrderCancelled(order_id=state.origin.order_id, reason=reason, time=proof.time)
-    if state.unknown is None:
-        return [cancelled]
-    resolved = _resolved(state, None, proof.evidence).model_copy(update={"status": OrderStatus.CANCELLED})
-    return [resolved, cancelled]
+    order_id = state.origin.order_id
+    exchange_order_id = proof.exchange_order_id if isinstance(proof, RecordReport) else None
+    cancelled = OrderCancelled(order_id=order_id, reason=reason, time=proof.time)
+    if state.unknown is not None:
+        resolved = _resolved(state, exchange_order_id, proof.evidence)
+        return [resolved.model_copy(update={"status": OrderStatus.CANCELLED}), cancelled]
+    if state.exchange_order_id is None and exchange_order_id is not None:
+        # Late executions may name the order by the exchange's id only.
+        return [OrderSubmitted(order_id=order_id, exchange_order_id=exchange_order_id, time=proof.time), cancelled]
+    return [cancelled]
 
 
 def _resolved(state: Order, exchange_order_id: str | None, evidence: str) -> OrderOutcomeResolved:
