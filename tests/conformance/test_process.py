@@ -100,7 +100,7 @@ READS = [
 
 @pytest.mark.parametrize(("method", "path"), READS)
 def test_slash_is_optional(api: httpx.Client, method: str, path: str) -> None:
-    body = {} if method == "POST" else None
+    body: object = {} if method == "POST" else None
     bare = concrete(path).rstrip("/")
     for form in (bare, f"{bare}/"):
         response = api.request(method, form, json=body)

@@ -17,7 +17,7 @@ from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest.application import Cors, application
-from gateway_api.rest.call import Gateway
+from gateway_api.rest.services import Gateway
 from service_kit.telemetry import Tracing
 
 USERNAME, PASSWORD = "trader", "correct horse"
@@ -41,7 +41,7 @@ def shared() -> FakeServices:
 def served(shared: FakeServices) -> ASGIApp:
     """Composed once: the routes and their documentation take a fifth of a second."""
     gateway = Gateway(
-        requests=Requests(shared),
+        services=Requests(shared),
         authenticator=Authenticator(USERNAME, PlainPassword()),
         health=Health(shared, ("accounts", "trading"), "sandbox", lambda: None),
     )

@@ -8,7 +8,7 @@ from uuid import UUID
 import httpx
 import pytest
 from fake_services import FakeServices
-from gateway_api.domain.idempotency import command_id
+from gateway_api.rest.idempotency import command_id
 from test_routes import ORDER_BODY
 
 
@@ -64,7 +64,7 @@ def test_a_key_belongs_to_its_user_and_route() -> None:
 
 @pytest.mark.parametrize("key", ["", "two words", "x" * 256, "tab\there", "caf\u00e9"])
 async def test_bad_keys_are_refused_by_name(http: httpx.AsyncClient, services: FakeServices, key: str) -> None:
-    response = await http.post("/trading/orders", json=ORDER_BODY, headers={"Idempotency-Key": key.encode()})
+    response = await http.post("/trading/orders", json=ORDER_BODY, headers={b"Idempotency-Key": key.encode()})
     assert response.status_code == 400
     assert "Idempotency-Key" in response.json()["detail"]
     assert services.sent == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -91,7 +92,8 @@ async def test_errors_arrive_as_the_details(client: HummingbotAPIClient, service
     with pytest.raises(aiohttp.ClientResponseError) as refused:
         await client.trading.place_order("master_account", "binance", "BTC-USDT", "BUY", -1)
     assert refused.value.status == 422
-    assert refused.value.message[0]["loc"] == ["body", "amount"]
+    details: Any = refused.value.message
+    assert details[0]["loc"] == ["body", "amount"]
 
 
 async def test_wrong_password(url: str, services: FakeServices) -> None:

@@ -23,7 +23,7 @@ from contracts.trading import CancelOrder, CancelOrders, GetTradingRules, PlaceO
 from fake_services import ANSWERS, ORDER, FakeServices, session_subject
 from service_kit.bus import NoAnswer
 
-READS = [
+READS: list[tuple[str, str, object, str]] = [
     ("GET", "/accounts/", None, "ListAccounts"),
     ("GET", "/accounts/master_account/credentials", None, "ListCredentials"),
     ("GET", "/connectors/", None, "ListConnectors"),

@@ -22,6 +22,8 @@ from contracts import naming
 from contracts.accounts import ListAccounts
 from gateway_api.app import build, openapi
 from gateway_api.settings import Settings
+from nats.aio.msg import Msg
+from pydantic import SecretStr
 
 
 @dataclass
@@ -67,7 +69,7 @@ def _answers(running: Running) -> bool:
 async def test_a_read_over_the_bus_and_a_stop(gateway: Running, nats_url: str) -> None:
     accounts = await nats.connect(nats_url)
 
-    async def answer(message: nats.aio.msg.Msg) -> None:
+    async def answer(message: Msg) -> None:
         assert message.headers[naming.HEADER_ACTOR] == "u"
         await asyncio.sleep(0.5)
         reply = naming.HEADER_STATUS
@@ -90,7 +92,7 @@ async def test_a_read_over_the_bus_and_a_stop(gateway: Running, nats_url: str) -
 
 
 def test_documents_are_made_without_connecting() -> None:
-    settings = Settings(nats_url="nats://127.0.0.1:1", username="u", password_hash="h")  # type: ignore[arg-type]
+    settings = Settings(nats_url="nats://127.0.0.1:1", username="u", password_hash=SecretStr("h"))
     assert build(settings).asyncapi()["asyncapi"].startswith("3.")
     assert json.dumps(openapi())
 

@@ -15,7 +15,7 @@ from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest import application
-from gateway_api.rest.call import Gateway
+from gateway_api.rest.services import Gateway
 from gateway_api.settings import Settings
 
 
@@ -29,7 +29,7 @@ def build(settings: Settings) -> Service:
         return server.trouble()
 
     gateway = Gateway(
-        requests=Requests(service.bus),
+        services=Requests(service.bus),
         authenticator=Authenticator(
             settings.username,
             Argon2Password(settings.password_hash.get_secret_value()),

@@ -1,1 +1,1 @@
-"""Pure decisions of the gateway: ids of commands, times, problem bodies, trace ids."""
+"""Pure decisions of the gateway: times and problem bodies."""

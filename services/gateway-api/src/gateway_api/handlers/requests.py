@@ -10,34 +10,15 @@ from contracts import naming
 from contracts.message import TOKEN, Command, Message, Metadata, Query
 from contracts.rejections import Unavailable
 from contracts.trading import CancelOrder, CancelOrders, GetSession, PlaceOrder
-from service_kit.bus import NoAnswer, NoResponders
+from service_kit.bus import NoAnswer, NoResponders, Response
 
 type SessionCommand = PlaceOrder | CancelOrder | CancelOrders
-
-
-class Answer(Protocol):
-    """A service's reply: an HTTP status and a JSON body; `retry_after` seconds where the status is 503."""
-
-    @property
-    def status(self) -> int:
-        """The HTTP status to answer with."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The final JSON."""
-        ...
-
-    @property
-    def retry_after(self) -> int | None:
-        """Seconds until a retry makes sense."""
-        ...
 
 
 class Messenger(Protocol):
     """The bus, as far as the gateway needs it."""
 
-    async def request(self, subject: str, message: Message, metadata: Metadata, timeout: float) -> Answer:
+    async def request(self, subject: str, message: Message, metadata: Metadata, timeout: float) -> Response:
         """The reply; raises NoResponders when nobody received the message and NoAnswer when the outcome is not known."""
         ...
 
@@ -48,7 +29,7 @@ class Requests:
     def __init__(self, messenger: Messenger) -> None:
         self._messenger = messenger
 
-    async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> Answer:
+    async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> Response:
         """The owning service's answer; Unavailable when it does not serve now."""
         subject = naming.query_subject(type(query))
         try:
@@ -60,7 +41,7 @@ class Requests:
             msg = f"The {query.context} service did not answer within {timeout:g} seconds"
             raise Unavailable(msg, retry_after=silence.retry_after) from silence
 
-    async def command(self, command: Command, metadata: Metadata, *, timeout: float = 15) -> Answer:
+    async def command(self, command: Command, metadata: Metadata, *, timeout: float = 15) -> Response:
         """The answer of any replica of the owning service; Unavailable says whether the command may have been carried out."""
         try:
             return await self._messenger.request(naming.command_subject(type(command)), command, metadata, timeout)
@@ -72,7 +53,7 @@ class Requests:
 
     async def session_command(
         self, account: str, connector: str, command: Callable[[], SessionCommand], metadata: Metadata, *, timeout: float = 15
-    ) -> Answer:
+    ) -> Response:
         """The answer of the replica that holds the session of `account` and `connector`.
 
         `command` is called when both names can be a session's. When nobody holds the session the trading service is asked why:
@@ -89,7 +70,7 @@ class Requests:
         except NoAnswer as silence:
             raise _outcome_unknown(message, timeout, silence) from silence
 
-    async def _why_absent(self, account: str, connector: str, metadata: Metadata) -> Answer:
+    async def _why_absent(self, account: str, connector: str, metadata: Metadata) -> Response:
         """The trading service's refusal of this session, or Unavailable with the session's state."""
         answer = await self.query(GetSession(account=account, connector=connector), metadata.caused())
         if answer.status >= 400:

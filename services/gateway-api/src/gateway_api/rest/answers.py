@@ -7,7 +7,7 @@ import json
 from starlette.responses import Response
 
 from gateway_api.domain import problem
-from gateway_api.handlers.requests import Answer
+from gateway_api.rest.services import Answer
 
 JSON = "application/json"
 

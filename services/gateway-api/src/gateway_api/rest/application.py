@@ -11,10 +11,9 @@ from service_kit.telemetry import Tracing
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from gateway_api.domain import idempotency
-from gateway_api.rest import accounts, connectors, documentation, errors, health, portfolio, trading
-from gateway_api.rest.call import Gateway
+from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
 from gateway_api.rest.middleware import REQUEST_ID, OptionalTrailingSlash, RequestContext
+from gateway_api.rest.services import Gateway
 
 FAMILIES = (health.router, accounts.router, connectors.router, portfolio.router, trading.router)
 

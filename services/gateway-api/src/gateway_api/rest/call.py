@@ -6,7 +6,6 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Never
 from uuid import uuid4
@@ -17,22 +16,11 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBasic
 from service_kit.telemetry import traceparent
 
-from gateway_api.domain import idempotency
-from gateway_api.domain.trace import correlation_id
-from gateway_api.handlers.authentication import Authenticator
-from gateway_api.handlers.health import Health
-from gateway_api.handlers.requests import Requests
+from gateway_api.rest import idempotency
+from gateway_api.rest.services import Gateway, Services, SystemHealth
+from gateway_api.rest.trace import correlation_id
 
 LARGEST_EXPONENT = 308
-
-
-@dataclass(frozen=True)
-class Gateway:
-    """The parts of the gateway that routes use."""
-
-    requests: Requests
-    authenticator: Authenticator
-    health: Health
 
 
 class ExactRequest(Request):
@@ -157,18 +145,18 @@ async def _commanding(
     )
 
 
-async def _bus(request: Request) -> Requests:
-    return _gateway(request).requests
+async def _services(request: Request) -> Services:
+    return _gateway(request).services
 
 
-async def _health(request: Request) -> Health:
+async def _health(request: Request) -> SystemHealth:
     return _gateway(request).health
 
 
-Bus = Annotated[Requests, Depends(_bus)]
-"""Requests to the services."""
+Bus = Annotated[Services, Depends(_services)]
+"""The owning services."""
 
-SystemHealth = Annotated[Health, Depends(_health)]
+Health = Annotated[SystemHealth, Depends(_health)]
 """The health of the whole system."""
 
 Reading = Annotated[Metadata, Depends(_reading)]

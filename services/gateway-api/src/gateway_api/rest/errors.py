@@ -17,8 +17,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway_api.domain import problem
-from gateway_api.domain.idempotency import IdempotencyKeyInvalid
 from gateway_api.rest.answers import JSON
+from gateway_api.rest.idempotency import IdempotencyKeyInvalid
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from gateway_api.rest.answers import JSON
-from gateway_api.rest.call import SystemHealth
+from gateway_api.rest.call import Health
 from gateway_api.views import health as shapes
 
 router = APIRouter(tags=["Health"])
@@ -31,7 +31,7 @@ async def root() -> Response:
     summary="Health of the whole system",
     responses={503: {"model": shapes.SystemHealth, "description": "A service is not ready; the body says which and why."}},
 )
-async def health(system: SystemHealth) -> Response:
+async def health(system: Health) -> Response:
     """200 when every service is ready. The venue says whether orders go to the sandbox or to real exchanges."""
     ready, report = await system.report()
     return Response(json.dumps(report), 200 if ready else 503, {"Cache-Control": "no-store"}, media_type=JSON)

@@ -12,8 +12,8 @@ from service_kit.telemetry import Tracing
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_api.domain import idempotency
-from gateway_api.domain.trace import readable_request_id, readable_traceparent
+from gateway_api.rest import idempotency
+from gateway_api.rest.trace import readable_request_id, readable_traceparent
 
 logger = logging.getLogger(__name__)
 

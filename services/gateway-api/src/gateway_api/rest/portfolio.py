@@ -18,11 +18,11 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from gateway_api.handlers.requests import Requests
 from gateway_api.rest.answers import relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, CURSOR_INVALID
 from gateway_api.rest.fields import AccountNames, ConnectorNames, Cursor, From, Limit, Until
+from gateway_api.rest.services import Services
 from gateway_api.views.portfolio import AccountsDistribution, Distribution, History, State
 
 REFRESH_TIMEOUT = 30.0
@@ -89,7 +89,7 @@ async def get_portfolio_state(filters: PortfolioStateFilterRequest, bus: Bus, me
     return response
 
 
-async def _refresh(command: RefreshPortfolio, bus: Requests, metadata: Metadata) -> str:
+async def _refresh(command: RefreshPortfolio, bus: Services, metadata: Metadata) -> str:
     """What could not be refreshed: the last known balances are still worth more to the caller than an error."""
     try:
         answer = await bus.command(command, metadata, timeout=REFRESH_TIMEOUT)

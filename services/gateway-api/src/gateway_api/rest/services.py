@@ -1,0 +1,78 @@
+"""What the routes need of the rest of the gateway; `app` hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from contracts.message import Command, Metadata, Query
+from contracts.trading import CancelOrder, CancelOrders, PlaceOrder
+
+
+class Answer(Protocol):
+    """A service's reply: an HTTP status and the final JSON; `retry_after` seconds where the status is 503."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status to answer with."""
+        ...
+
+    @property
+    def body(self) -> bytes:
+        """The final JSON."""
+        ...
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds until a retry makes sense."""
+        ...
+
+
+class Services(Protocol):
+    """The owning services. All raise Unavailable when there is no answer; refusals are answers."""
+
+    async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> Answer:
+        """Asks the query's owner."""
+        ...
+
+    async def command(self, command: Command, metadata: Metadata, *, timeout: float = 15) -> Answer:
+        """Sends a command to any replica of its owner."""
+        ...
+
+    async def session_command(
+        self,
+        account: str,
+        connector: str,
+        command: Callable[[], PlaceOrder | CancelOrder | CancelOrders],
+        metadata: Metadata,
+        *,
+        timeout: float = 15,
+    ) -> Answer:
+        """Sends the command that `command` makes to the holder of a session; the names need not be a session's."""
+        ...
+
+
+class Authenticator(Protocol):
+    """Knows the users."""
+
+    async def authenticate(self, username: str, password: str) -> bool:
+        """Whether these are a user's credentials."""
+        ...
+
+
+class SystemHealth(Protocol):
+    """Knows how the whole system is."""
+
+    async def report(self) -> tuple[bool, dict[str, Any]]:
+        """Whether all services are ready, and the body of `/health`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What every route may use."""
+
+    services: Services
+    authenticator: Authenticator
+    health: SystemHealth
