@@ -97,6 +97,7 @@ class Bus:
         self._tracing = tracing or Tracing(service)
         self._client = Client()
         self._reconnected: list[Callable[[], None]] = []
+        self._stopping = False
         self.epoch = 0
         """How many times the connection was made anew; pulls in flight belong to one epoch."""
 
@@ -108,7 +109,7 @@ class Bus:
     @property
     def jetstream(self) -> JetStreamContext:
         """A JetStream context of this connection, with calls timing out after 5 seconds."""
-        return self._client.jetstream(timeout=5, publish_async_max_pending=4000)
+        return self._client.jetstream(timeout=5)
 
     @property
     def connected(self) -> bool:
@@ -145,14 +146,24 @@ class Bus:
                 logger.warning("NATS cannot be reached: %s", type(error).__name__, extra={"attempt": attempt})
                 await asyncio.sleep(supervisor.backoff(attempt, longest=5))
 
+    async def settle(self) -> None:
+        """Return when the server has taken all subscriptions and messages so far; without a server, it gets them later."""
+        try:
+            # Twice: nats-py's PING overtakes what waits for its flusher, so only the second one comes after it.
+            await self._client.flush(timeout=2)
+            await self._client.flush(timeout=2)
+        except NATS_AWAY as error:
+            logger.warning("NATS does not confirm: %s", type(error).__name__)
+
     async def stop(self) -> None:
         """Send what is buffered and close."""
+        self._stopping = True
         if self._client.is_connected:
-            try:
-                await self._client.flush(timeout=1)
-            except NATS_AWAY as error:
-                logger.warning("NATS did not take the last messages: %s", type(error).__name__)
-        await self._client.close()
+            await self.settle()
+        # Without a server nats-py writes its buffer to a closed transport, which fails in as many ways as there are loops.
+        closed = await supervisor.guarded(self._client.close())
+        if isinstance(closed, supervisor.Crash):
+            logger.info("NATS connection closed without its server: %s", closed.reason)
 
     async def command[R: Reply](
         self, command: Command, reply: type[R], metadata: Metadata, *, subject: str | None = None, timeout: float = 15
@@ -199,7 +210,8 @@ class Bus:
         logger.warning("NATS: %s", type(error).__name__, extra={"reason": str(error)})
 
     async def _on_disconnect(self) -> None:
-        logger.warning("NATS connection lost")
+        if not self._stopping:
+            logger.warning("NATS connection lost")
 
     async def _on_reconnect(self) -> None:
         self.epoch += 1

@@ -42,12 +42,14 @@ class _Broker(NatsBroker):
 class Subscription:
     """A command class served at one subject until it is stopped."""
 
-    def __init__(self, subscriber: Any) -> None:
+    def __init__(self, subscriber: Any, bus: Bus) -> None:
         self._subscriber = subscriber
+        self._bus = bus
 
     async def start(self) -> None:
-        """Begin to serve."""
+        """Begin to serve; whoever asks from now on is answered."""
         await self._subscriber.start()
+        await self._bus.settle()
 
     async def stop(self) -> None:
         """Take no more messages; those taken are answered first, for at most the broker's graceful timeout."""
@@ -113,10 +115,12 @@ class Commands:
             max_workers=CONCURRENT,
             decoder=_undecoded,
             title=command.__name__,
+            # A session's subscribers come and go: FastStream forgets them when we do.
+            persistent=subject is None,
             description=command.__doc__,
         )
         subscriber(typed_endpoint(command, serve))
-        return Subscription(subscriber)
+        return Subscription(subscriber, self._bus)
 
     def declare[C: Command, R: Reply](self, command: type[C], handler: CommandHandler[C, R]) -> None:
         """Serve `command` from `start` to `stop`."""
@@ -128,8 +132,7 @@ class Commands:
 
     async def start(self) -> None:
         """Serve all declared commands."""
-        for subscription in self._subscriptions:
-            await subscription.start()
+        await asyncio.gather(*(subscription.start() for subscription in self._subscriptions))
 
     async def stop(self) -> None:
         """Answer what was taken, take no more."""

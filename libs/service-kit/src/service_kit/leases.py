@@ -44,11 +44,14 @@ class _Entry:
 
     async def renew(self) -> bool:
         """Write it again. False when another's value, or nothing, is there now. Raises NATS_AWAY."""
+        # Read first: in a bucket that was wiped, revisions start over, and ours could be the number of another's value.
+        if not await self._find():
+            return False
         try:
             self._revision = await self._bucket.update(self._key, self._value, last=self._revision)
         except KeyWrongLastSequenceError:
-            # Perhaps an earlier renewal was stored and only its acknowledgement was lost.
-            return await self._find() and await self.renew()
+            # An earlier renewal whose acknowledgement was lost may have been stored just now.
+            return await self.renew()
         return True
 
     async def remove(self) -> None:
@@ -132,6 +135,9 @@ class Leases:
         if self._log is None:
             msg = "a lease needs an event log: its fencing token comes from there"
             raise RuntimeError(msg)
+        if not self._bus.connected:
+            detail = "The lease store cannot be reached"
+            raise Unavailable(detail)
         name = naming.lease_key(noun, id_)
         value = json.dumps({"holder": self._holder, "lease": uuid.uuid4().hex}).encode()
         asked = time.monotonic()

@@ -58,6 +58,7 @@ class Queries:
                 subject, queue=naming.queue_group(self._service), cb=self._taker(answer)
             )
             self._subscriptions.append(subscription)
+        await self._bus.settle()
 
     async def stop(self) -> None:
         """Take no more queries and answer those taken (at most 2 s)."""

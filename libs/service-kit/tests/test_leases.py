@@ -1,0 +1,108 @@
+"""Leases: one holder at a time, a growing fence, and an end in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from contracts import naming
+from contracts.rejections import Unavailable
+from eventually import eventually
+from service_kit.bus import Bus
+from service_kit.leases import Leases
+
+TTL = 1.2
+
+
+def leases(bus: Bus, log, holder: str = "r1") -> Leases:
+    return Leases(bus, log, holder=holder, ttl=TTL)
+
+
+async def test_one_holder_until_released(log, bus):
+    one, two = leases(bus, log), leases(bus, log, "r2")
+    first = await one.acquire("session", "a1.binance")
+    assert first is not None
+    assert first.held
+    assert await two.acquire("session", "a1.binance") is None
+    assert await two.acquire("session", "a2.binance") is not None
+    await asyncio.sleep(1.5 * TTL)
+    assert first.held
+    assert await two.acquire("session", "a1.binance") is None
+    await first.release()
+    assert not first.held
+    second = await two.acquire("session", "a1.binance")
+    assert second is not None
+    assert second.fence.token > first.fence.token
+    await one.stop()
+    await two.stop()
+
+
+async def test_a_lost_race_does_not_raise_the_fence(log, bus):
+    one, two = leases(bus, log), leases(bus, log, "r2")
+    first = await one.acquire("session", "a1.binance")
+    assert await two.acquire("session", "a1.binance") is None
+    await first.release()
+    again = await two.acquire("session", "a1.binance")
+    assert again.fence.token == first.fence.token + 1
+    await two.stop()
+
+
+async def test_a_holder_without_nats_stops_before_another_can_start(log, killable_nats):
+    bus = Bus("trading", killable_nats.url)
+    await bus.start()
+    lease = await leases(bus, log).acquire("session", "a1.binance")
+    taken = time.monotonic()
+    killable_nats.kill()
+    async with asyncio.timeout(2 * TTL):
+        await lease.lost.wait()
+    assert not lease.held
+    assert time.monotonic() - taken < TTL
+    await bus.stop()
+
+
+async def test_a_short_restart_of_nats_keeps_the_lease(log, killable_nats):
+    bus = Bus("trading", killable_nats.url)
+    await bus.start()
+    mine = Leases(bus, log, holder="r1", ttl=6)
+    lease = await mine.acquire("session", "a1.binance")
+    await asyncio.sleep(0.2)
+    killable_nats.kill()
+    await asyncio.sleep(0.5)
+    await killable_nats.start()
+    await eventually(lambda: bus.connected)
+    deadline = lease._deadline
+    await eventually(lambda: lease._deadline > deadline)
+    assert lease.held
+    assert await Leases(bus, log, holder="r2", ttl=6).acquire("session", "a1.binance") is None
+    await mine.stop()
+    await bus.stop()
+
+
+async def test_a_wiped_bucket_loses_the_lease_and_the_fence_still_grows(log, bus):
+    lease = await leases(bus, log).acquire("session", "a1.binance")
+    await bus.jetstream.delete_stream(naming.bucket_stream(naming.LEASE_BUCKET))
+    second = await leases(bus, log, "r2").acquire("session", "a1.binance")
+    assert second.fence.token == lease.fence.token + 1
+    async with asyncio.timeout(TTL):
+        await lease.lost.wait()
+    assert second.held
+    await second.release()
+
+
+async def test_a_renewal_whose_answer_was_lost_is_recognised(log, bus):
+    lease = await leases(bus, log).acquire("session", "a1.binance")
+    lease._entry._revision -= 1
+    await asyncio.sleep(TTL)
+    assert lease.held
+    await lease.release()
+
+
+async def test_without_a_lease_store_it_is_unavailable(log, killable_nats):
+    bus = Bus("trading", killable_nats.url)
+    await bus.start()
+    killable_nats.kill()
+    await eventually(lambda: not bus.connected)
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(leases(bus, log).acquire("session", "a1.binance"), 8)
+    await bus.stop()
