@@ -40,6 +40,7 @@ class Engine:
         self._directory = directory
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._settings: dict[str, Any] | None = None
+        self._acting: aiohttp.ClientSession | None = None
 
     async def start(self) -> None:
         """Load the engine. Repeats do nothing."""
@@ -57,8 +58,10 @@ class Engine:
 
     async def stop(self) -> None:
         """Close the engine's transport and remove the temporary directory."""
-        if self._settings is not None:
+        if self._acting is not None:
+            await self._acting.close()
             await _connections_factory().close()
+        self._acting = None
         self._settings = None
         if self._temporary is not None:
             self._temporary.cleanup()
@@ -78,17 +81,26 @@ class Engine:
         return self._settings
 
     async def _open_transport(self) -> None:
-        """Our own client session in place of the engine's: no shared cookies, no ceiling that streams could use up."""
+        """Our own client sessions in place of the engine's: no shared cookies, no ceiling that streams could use up."""
         rest = importlib.import_module("hummingbot.core.web_assistant.connections.rest_connection").RESTConnection
         stream = importlib.import_module("hummingbot.core.web_assistant.connections.ws_connection").WSConnection
-        self.venue.install(rest, stream)
+        connector = aiohttp.TCPConnector(limit=0, limit_per_host=0)
         factory = _connections_factory()
         await factory.close()
-        factory._shared_client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, limit_per_host=0),
-            timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        factory._shared_client = _client(connector)
+        self._acting = _client(connector, owner=False)
+        # aiohttp repeats a DELETE whose connection broke, which may have been a cancel that was done.
+        self._acting._retry_connection = False
+        self.venue.install(rest, stream, self._acting)
+
+
+def _client(connector: aiohttp.TCPConnector, *, owner: bool = True) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(
+        connector=connector,
+        connector_owner=owner,
+        timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
 
 
 def _connections_factory() -> Any:
@@ -126,11 +138,13 @@ def _settle(hummingbot: Any, directory: Path) -> None:
 
 def _logger_class(ours: type[logging.Logger]) -> type[logging.Logger]:
     engines = importlib.import_module("hummingbot.logger").HummingbotLogger
-    if issubclass(ours, engines):
+    if issubclass(ours, engines) or hasattr(ours, "knows_engine"):
         return ours
 
     class EngineAwareLogger(ours):  # type: ignore[valid-type, misc]
         """Makes the engine's own loggers with the engine's class."""
+
+        knows_engine = True
 
         def __new__(cls, name: str) -> Any:
             made = object.__new__(engines if name.startswith("hummingbot.") else ours)

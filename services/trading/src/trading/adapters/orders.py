@@ -61,9 +61,9 @@ class OrderDesk:
         self.adopt(order)
         return await self._sent(self._place(order, reference), rest_only)
 
-    async def cancel(self, order: OrderTicket, rest_only: bool) -> Outcome:
-        """Cancel the order."""
-        return await self._sent(self._cancel(order), rest_only)
+    async def cancel(self, order: OrderTicket) -> Outcome:
+        """Cancel the order. One that could not be sent is unproven too: the wish to cancel stays and may be repeated."""
+        return await self._sent(self._cancel(order), rest_only=False)
 
     async def _place(self, order: OrderTicket, reference: Decimal | None) -> Outcome:
         from hummingbot.core.data_type.common import OrderType, TradeType

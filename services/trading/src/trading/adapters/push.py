@@ -55,7 +55,9 @@ class Push:
                 try:
                     await self._reading.on_event(message, self._emit)
                 except ENGINE_ERRORS as error:
+                    # Not passed on: the connector would not understand it either, and pause for five seconds.
                     logger.warning("user stream message of %s not understood: %r", self._connector.name, error)
+                    continue
                 yield message
                 self._emit(BalancesChanged())  # after the connector has read the message
 

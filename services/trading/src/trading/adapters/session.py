@@ -152,7 +152,7 @@ class EngineSession:
         """Send one cancel."""
         if self._desk is None:
             return Refused("nothing was sent: the session is not started", "")
-        return await self._desk.cancel(order, self._asking.rest_only)
+        return await self._desk.cancel(order)
 
     async def order_report(self, order: OrderTicket) -> OrderReport:
         """Ask for one order."""

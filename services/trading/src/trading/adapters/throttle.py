@@ -55,7 +55,7 @@ class Turn:
         self._margin = margin
 
     async def __aenter__(self) -> None:
-        while (wait := self._wait()) > 0:
+        while wait := self._wait():  # noqa: ASYNC110 - time makes room, no event does
             await asyncio.sleep(wait)
 
     async def __aexit__(

@@ -96,8 +96,11 @@ class Venue:
         msg = f"call to {authority} refused: in sandbox mode (HUMMINGBUS_VENUE=sandbox) only the sandbox exchange is called"
         raise VenueClosed(msg)
 
-    def install(self, rest_connection: type[Any], ws_connection: type[Any]) -> None:
-        """Route the engine's two connection classes through this venue; a later install replaces an earlier one."""
+    def install(self, rest_connection: type[Any], ws_connection: type[Any], acting: Any) -> None:
+        """Route the engine's two connection classes through this venue; a later install replaces an earlier one.
+
+        `acting` is the client session for all requests but GET: it never repeats one by itself.
+        """
         call = _original(rest_connection.call)
         connect = _original(ws_connection.connect)
 
@@ -109,10 +112,10 @@ class Venue:
             if attempt is not None:
                 attempt.sent.append(f"{request.method.name} {path}")
             try:
-                response = await call(connection, request)
+                response = await call(connection if request.method.name == "GET" else rest_connection(acting), request)
             except ClientConnectorError:
-                # No connection, nothing sent. Only a POST proves it: aiohttp repeats the other methods by itself.
-                if attempt is not None and request.method.name == "POST":
+                # No connection, nothing sent.
+                if attempt is not None:
                     attempt.sent.pop()
                 raise
             if attempt is not None:
