@@ -83,8 +83,8 @@ def exchange_books(stack: Stack, api_key: str) -> Books:
             for trade in ledger["trades"]
         },
         {
-            balance["asset"]: (exact(balance["free"]) + exact(balance["locked"]), exact(balance["free"]))
-            for balance in ledger["balances"]
+            asset: (exact(balance["free"]) + exact(balance["locked"]), exact(balance["free"]))
+            for asset, balance in ledger["balances"].items()
             if exact(balance["free"]) + exact(balance["locked"])
         },
     )

@@ -42,8 +42,8 @@ class Stack:
         own = {"HUMMINGBUS_HOME": str(self.home), "HUMMINGBUS_PORT": str(self.port), "USERNAME": USERNAME}
         return {**kept, **own, "PASSWORD": PASSWORD, "CONFIG_PASSWORD": CONFIG_PASSWORD, **self.settings}
 
-    def run(self, *arguments: str, timeout: float = 180) -> str:
-        """Run `hummingbus <arguments>`; its output. Fails the test with all it printed when it fails."""
+    def run(self, *arguments: str, timeout: float = 180, codes: tuple[int, ...] = (0,)) -> str:
+        """Run `hummingbus <arguments>`; its output. Fails the test with all it printed when it exits with another code."""
         done = subprocess.run(
             [COMMAND, *arguments],
             env=self.environment,
@@ -53,7 +53,7 @@ class Stack:
             cwd=self.home,
             check=False,
         )
-        assert done.returncode == 0, f"hummingbus {' '.join(arguments)} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert done.returncode in codes, f"hummingbus {' '.join(arguments)} -> {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
     def up(self) -> str:
@@ -64,8 +64,8 @@ class Stack:
 
     def processes(self) -> dict[str, dict[str, Any]]:
         """`hummingbus status --json`, by name of the process."""
-        status = json.loads(self.run("status", "--json"))
-        return {process["name"]: process for process in status["processes"]}
+        status = json.loads(self.run("status", "--json", codes=(0, 1)))
+        return {process["process"]: process for process in status["processes"]}
 
     def kill(self, name: str) -> int:
         """`kill -9` of one process; its pid."""

@@ -25,6 +25,13 @@ KILLS = {
     150: "gateway-api",
 }
 
+ORDER_KINDS: tuple[dict[str, Any], ...] = (
+    {"trade_type": "SELL", "amount": 0.001, "order_type": "MARKET"},
+    {"trade_type": "BUY", "amount": 0.001, "order_type": "MARKET"},
+    {"trade_type": "BUY", "amount": 0.01, "order_type": "LIMIT", "price": 1000},
+    {"trade_type": "SELL", "amount": 0.01, "order_type": "LIMIT_MAKER", "price": 900000},
+)
+
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -150,10 +157,7 @@ async def test_every_process_is_killed_in_the_middle_of_200_orders(client: Any, 
         if number in KILLS:
             await asyncio.to_thread(stack.kill, KILLS[number])
         client.trading.session.headers["Idempotency-Key"] = f"kill-{number}"
-        resting = number % 4 == 3
-        order = {"order_type": "LIMIT", "price": 1000 + number} if resting else {"order_type": "MARKET"}
-        side = "BUY" if number % 2 else "SELL"
-        order_ids.append((await place(client, trade_type=side if not resting else "BUY", amount=0.001, **order))["order_id"])
+        order_ids.append((await place(client, **ORDER_KINDS[number % 4]))["order_id"])
     del client.trading.session.headers["Idempotency-Key"]
     assert len(set(order_ids)) == ORDERS
 
