@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conformance.conftest import CONNECTOR, PAIR
+from tests.conformance.conftest import CONNECTOR, PAIR, Target
 from tests.conformance.shapes import ORDER, PLACED, TRADE, VALIDATION, check, page
 from tests.stack import eventually
 
@@ -181,6 +181,21 @@ def test_an_account_without_a_credential(api: httpx.Client, account: str) -> Non
     response = api.post("/trading/orders", json=body(account))
     assert response.status_code in {400, 404}
     assert CONNECTOR in response.json()["detail"]
+
+
+def test_an_order_right_after_the_credential(api: httpx.Client, account: str, target: Target) -> None:
+    if target.api_key is None:
+        pytest.skip("no key of the sandbox exchange")
+    values = {"binance_api_key": target.api_key, "binance_api_secret": target.api_secret}
+    assert api.post(f"/accounts/add-credential/{account}/{CONNECTOR}", json=values).status_code == 201
+
+    def placed() -> bool:
+        response = api.post("/trading/orders", json=body(account, order_type="MARKET", price=..., amount="0.001"))
+        assert response.status_code in {201, 503}, response.text
+        assert response.status_code == 201 or int(response.headers["retry-after"]) > 0
+        return response.status_code == 201
+
+    eventually(placed, "the new session takes an order", 60)
 
 
 def test_an_unknown_order(api: httpx.Client, trader: str) -> None:

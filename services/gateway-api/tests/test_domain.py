@@ -41,4 +41,5 @@ def test_a_problem_under_another_status() -> None:
         "status": 400,
         "detail": "Account 'x' not found",
         "code": "AccountUnknown",
+        "field": None,
     }

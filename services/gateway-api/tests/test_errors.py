@@ -7,7 +7,7 @@ import logging
 
 import httpx
 import pytest
-from contracts.accounts import AccountUnknown
+from contracts.accounts import AccountNameInvalid, AccountUnknown
 from contracts.rejections import Unavailable
 from contracts.trading import GetSession
 from fake_services import FakeServices
@@ -165,7 +165,7 @@ async def test_slash_is_optional_after_posts(http: httpx.AsyncClient, path: str)
 
 async def test_nobody_holds_the_session(http: httpx.AsyncClient, services: FakeServices) -> None:
     services.nobody_serves("PlaceOrder")
-    services.answers["GetSession"] = AccountUnknown("Account 'master_account' not found")
+    services.answers["GetSession"] = services.answers["ListCredentials"] = AccountUnknown("Account 'master_account' not found")
     response = await http.post("/trading/orders", json=ORDER_BODY)
     assert (response.status_code, response.json()["detail"]) == (404, "Account 'master_account' not found")
     services.answers["GetSession"] = {"account": "a", "connector": "c", "state": "failed", "reason": "Invalid API-key"}
@@ -179,9 +179,28 @@ async def test_nobody_holds_the_session(http: httpx.AsyncClient, services: FakeS
 
 async def test_names_that_cannot_be_a_session(http: httpx.AsyncClient, services: FakeServices) -> None:
     services.answers["GetSession"] = AccountUnknown("Account '*' not found")
+    services.answers["ListCredentials"] = AccountNameInvalid("'*' is not an account name")
     response = await http.post("/trading/orders", json={**ORDER_BODY, "account_name": "*"})
-    assert response.status_code == 404
-    assert [sent.message for sent in services.sent] == [GetSession(account="*", connector="binance")]
+    assert (response.status_code, response.json()["detail"]) == (404, "Account '*' not found")
+    assert services.sent[0].message == GetSession(account="*", connector="binance")
+
+
+@pytest.mark.parametrize(
+    ("connectors", "status", "detail"),
+    [
+        ([], 404, "Account 'master_account' has no credential for binance"),
+        (["kucoin"], 404, "Account 'master_account' has no credential for binance"),
+        (["binance"], 503, "The session of 'master_account' on 'binance' is starting; nothing was sent to the exchange"),
+    ],
+)
+async def test_an_account_the_trading_service_has_not_heard_of_yet(
+    http: httpx.AsyncClient, services: FakeServices, connectors: list[str], status: int, detail: str
+) -> None:
+    services.nobody_serves("PlaceOrder")
+    services.answers["GetSession"] = AccountUnknown("Account 'master_account' not found")
+    services.answers["ListCredentials"] = connectors
+    response = await http.post("/trading/orders", json=ORDER_BODY)
+    assert (response.status_code, response.json()["detail"]) == (status, detail)
 
 
 async def test_timeout_of_a_command_says_what_to_do(http: httpx.AsyncClient, services: FakeServices) -> None:

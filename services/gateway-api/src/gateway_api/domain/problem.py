@@ -8,9 +8,10 @@ from http import HTTPStatus
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(status: int, detail: str, code: str) -> bytes:
+def problem(status: int, detail: str, code: str, field: str | None = None) -> bytes:
     """The JSON of a problem; `code` is the name of the refusal, as in the services' own problems."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail, "code": code}
+    title = HTTPStatus(status).phrase
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "code": code, "field": field}
     return json.dumps(body).encode()
 
 

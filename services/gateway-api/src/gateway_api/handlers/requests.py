@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from contracts import naming
+from contracts.accounts import CredentialUnknown, ListCredentials
 from contracts.message import TOKEN, Command, Message, Metadata, Query
 from contracts.rejections import Unavailable
 from contracts.trading import CancelOrder, CancelOrders, GetSession, PlaceOrder
@@ -57,9 +58,10 @@ class Requests:
         """The answer of the replica that holds the session of `account` and `connector`.
 
         `command` is called when both names can be a session's. When nobody holds the session the trading service is asked why:
-        its refusal (unknown account, no credential) is the answer, or Unavailable when the session only is not up yet.
+        its refusal (unknown account or connector) is the answer; CredentialUnknown is raised when the account has none, and
+        Unavailable when the session only is not up yet.
         """
-        if not (TOKEN.match(account) and TOKEN.match(connector)):
+        if not (TOKEN.fullmatch(account) and TOKEN.fullmatch(connector)):
             return await self._why_absent(account, connector, metadata)
         message = command()
         subject = naming.session_command_subject(account, connector, type(message))
@@ -71,19 +73,37 @@ class Requests:
             raise _outcome_unknown(message, timeout, silence) from silence
 
     async def _why_absent(self, account: str, connector: str, metadata: Metadata) -> Response:
-        """The trading service's refusal of this session, or Unavailable with the session's state."""
+        """The refusal of this session, or Unavailable with the session's state."""
         answer = await self.query(GetSession(account=account, connector=connector), metadata.caused())
+        if answer.status == 404:
+            await self._confirm_absent(account, connector, metadata)
         if answer.status >= 400:
             return answer
         session = json.loads(answer.body)
         reason = f": {session['reason']}" if session.get("reason") else ""
-        state = _SERVING.get(session["state"], session["state"])
-        msg = f"The session of '{account}' on '{connector}' is {state}{reason}; nothing was sent to the exchange"
-        raise Unavailable(msg)
+        raise _not_serving(account, connector, _SERVING.get(session["state"], session["state"]) + reason)
+
+    async def _confirm_absent(self, account: str, connector: str, metadata: Metadata) -> None:
+        """Returns when the account is unknown indeed; raises CredentialUnknown or Unavailable when it is not.
+
+        The trading service learns of accounts and credentials a moment after they changed; the accounts service knows now. A
+        client that has just added a credential is to try again, not to be told that there is none.
+        """
+        known = await self.query(ListCredentials(account=account), metadata.caused())
+        if known.status >= 400:
+            return
+        if connector in json.loads(known.body):
+            raise _not_serving(account, connector, "starting")
+        msg = f"Account '{account}' has no credential for {connector}"
+        raise CredentialUnknown(msg, field="connector_name")
 
 
 _SERVING = {"ready": "moving to another replica"}
 """A session that is ready but was not reached has just changed its holder."""
+
+
+def _not_serving(account: str, connector: str, state: str) -> Unavailable:
+    return Unavailable(f"The session of '{account}' on '{connector}' is {state}; nothing was sent to the exchange")
 
 
 def _outcome_unknown(command: Command, timeout: float, silence: NoAnswer) -> Unavailable:

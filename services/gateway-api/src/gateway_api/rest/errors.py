@@ -8,7 +8,7 @@ import math
 from decimal import Decimal
 from typing import Any
 
-from contracts.rejections import Unavailable
+from contracts.rejections import Rejection, Unavailable
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from service_kit.telemetry import current_trace_id
@@ -34,6 +34,7 @@ def install(app: FastAPI) -> None:
     """Registers the handler of each class of error."""
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _not_valid)
+    app.add_exception_handler(Rejection, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(IdempotencyKeyInvalid, _key_not_valid)
     app.add_exception_handler(Exception, _bug)
@@ -83,6 +84,12 @@ def _number(value: Decimal) -> int | float | str:
         return int(value)
     number = float(value)
     return number if math.isfinite(number) else str(value)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Rejection)  # noqa: S101
+    body = problem.problem(error.status, error.detail, error.code, error.field)
+    return Response(body, error.status, media_type=problem.MEDIA_TYPE)
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:

@@ -30,7 +30,7 @@ class Answer(Protocol):
 
 
 class Services(Protocol):
-    """The owning services. All raise Unavailable when there is no answer; refusals are answers."""
+    """The owning services. Their refusals are answers; all raise Unavailable when there is none."""
 
     async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> Answer:
         """Asks the query's owner."""
@@ -49,7 +49,10 @@ class Services(Protocol):
         *,
         timeout: float = 15,
     ) -> Answer:
-        """Sends the command that `command` makes to the holder of a session; the names need not be a session's."""
+        """Sends the command that `command` makes to the holder of a session; the names need not be a session's.
+
+        Raises CredentialUnknown when the account has no credential for the connector.
+        """
         ...
 
 
