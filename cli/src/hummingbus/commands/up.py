@@ -41,7 +41,7 @@ def up(
         running = home.supervisor()
         launched = None if running else launch(home, settings, foreground=foreground)
     if launched is None:
-        report = wait_ready(home, running or 0, timeout)
+        report = wait_ready(home, running or 0, timeout, quiet=True)
         typer.echo(f"Already running, nothing to do: {report.url} (supervisor {report.supervisor})")
         return
     with _stopped_with_us(launched) if foreground else contextlib.nullcontext():
@@ -79,8 +79,8 @@ def launch(home: Home, settings: StackSettings, *, foreground: bool) -> subproce
     return supervisor
 
 
-def wait_ready(home: Home, supervisor: int, seconds: float) -> StackReport:
-    """Wait until everything is ready, telling each step. Prints what is not and exits with code 1 after `seconds`."""
+def wait_ready(home: Home, supervisor: int, seconds: float, *, quiet: bool = False) -> StackReport:
+    """Wait until everything is ready, telling each step unless `quiet`. After `seconds` it prints what is not, and exits with code 1."""
     deadline = time.monotonic() + seconds
     told: set[str] = set()
     while True:
@@ -88,7 +88,8 @@ def wait_ready(home: Home, supervisor: int, seconds: float) -> StackReport:
         report = read_report(home)
         current = report if report is not None and report.supervisor == supervisor else None
         if current is not None:
-            _tell_progress(current, told)
+            if not quiet:
+                _tell_progress(current, told)
             if current.ready:
                 return current
         if home.supervisor() is None:

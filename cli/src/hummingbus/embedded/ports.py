@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import socket
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+
+from hummingbus.embedded.process import StartFailed
 
 LOOPBACK = "127.0.0.1"
 
@@ -29,33 +34,50 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def answers(port: int, seconds: float = 0.5) -> bool:
-    """Whether something accepts connections on this loopback port."""
-    try:
-        with socket.create_connection((LOOPBACK, port), timeout=seconds):
-            return True
-    except OSError:
-        return False
+class Reservations:
+    """Ports this process keeps for its servers, also while they are down, from every other stack of this user.
 
-
-def choose_ports(wanted: Mapping[str, int], recorded: Mapping[str, int]) -> dict[str, int]:
-    """A distinct free port for each name: the recorded one, else the wanted one, else the next free one after it.
-
-    A wanted port of 0 means any free port.
+    A port is only seen to be taken while someone listens; two stacks that start together would choose the same.
     """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._directory = directory or Path(tempfile.gettempdir()) / f"hummingbus-ports-{os.getuid()}"
+        self._held: list[int] = []
+
+    def take(self, port: int) -> bool:
+        """Keep the port until `release` or our death; False when another stack keeps it."""
+        try:
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            descriptor = os.open(self._directory / str(port), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except PermissionError:
+            return True  # somebody else made the directory: go without reservations
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._held.append(descriptor)
+        return True
+
+    def release(self) -> None:
+        """Give all ports back."""
+        while self._held:
+            os.close(self._held.pop())
+
+
+def choose_ports(wanted: Mapping[str, int], recorded: Mapping[str, int], reservations: Reservations) -> dict[str, int]:
+    """A distinct free port for each name, reserved: the recorded one, else the wanted one, else the next free one after it."""
     chosen: dict[str, int] = {}
     for name, preferred in wanted.items():
         candidates = [recorded[name]] if name in recorded else []
-        candidates += list(range(preferred, min(preferred + 100, 65_536))) if preferred else []
-        usable = (port for port in candidates if port not in chosen.values() and port_free(port))
-        chosen[name] = next(usable, 0) or _other_free_port(set(chosen.values()))
+        candidates += list(range(preferred, min(preferred + 1000, 65_536)))
+        usable = (port for port in candidates if port not in chosen.values() and port_free(port) and reservations.take(port))
+        found = next(usable, None)
+        if found is None:
+            msg = f"no free port for {name} from {preferred} on"
+            raise StartFailed(msg)
+        chosen[name] = found
     return chosen
-
-
-def _other_free_port(taken: set[int]) -> int:
-    while (port := free_port()) in taken:
-        pass
-    return port
 
 
 def read_ports(path: Path) -> dict[str, int]:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ SETTINGS = {
     "log_timezone": "UTC",
     "logging_collector": "off",
 }
+if sys.platform == "linux":
+    # After a crash every file is made durable first: one call instead of one per file, a tenth of the time.
+    SETTINGS["recovery_init_sync_method"] = "syncfs"
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "24MB"}
 """For tests only: the data is thrown away."""

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from hummingbus.embedded.ports import choose_ports, read_ports, write_ports
+from hummingbus.embedded.ports import Reservations, choose_ports, read_ports, write_ports
 from hummingbus.embedded.process import Program, StartFailed
 from hummingbus.home import AlreadyLocked, Home, locked
 from hummingbus.secrets import SecretsUnusable, load_secrets
@@ -33,7 +33,7 @@ def main() -> int:
     home = Home(settings.home)
     try:
         with locked(home.lock):
-            layout = prepare(home, settings)
+            layout = prepare(home, settings, Reservations())
             asyncio.run(supervise(home, layout.groups(), described(layout)))
             for file in home.run.glob("*.env"):
                 file.unlink()
@@ -45,13 +45,13 @@ def main() -> int:
     return 0
 
 
-def prepare(home: Home, settings: StackSettings) -> Layout:
+def prepare(home: Home, settings: StackSettings, reservations: Reservations) -> Layout:
     """Clear away what a crash left, choose ports, write the services' settings."""
     end_leftovers(home)
     recorded = read_ports(home.ports)
     if settings.port is not None:
         recorded.pop("gateway-api", None)
-    ports = choose_ports(wanted_ports(settings), recorded)
+    ports = choose_ports(wanted_ports(settings), recorded, reservations)
     write_ports(home.ports, ports)
     layout = Layout(home, settings, load_secrets(home), ports)
     layout.write_environment_files()

@@ -128,10 +128,14 @@ class Child:
                 took = self.report.ready_ms
                 if self.report.state == "starting":
                     took = round((time.monotonic() - began) * 1000)
-                logger.info("%s ready in %s ms (pid %s)", self.program.name, took, self.report.pid)
+                    logger.info("%s ready in %s ms (pid %s)", self.program.name, took, self.report.pid)
+                else:
+                    logger.info("%s ready again", self.program.name)
                 self._tell("ready", reason=None, ready_ms=took)
                 self._became_ready.set()
             elif reason is not None:
+                if self.report.state == "ready":
+                    logger.warning("%s is not ready: %s", self.program.name, reason)
                 self._tell("unready" if self.report.state in {"ready", "unready"} else "starting", reason=reason)
             await asyncio.sleep(POLL_READY if reason is None else POLL_STARTING if not provisioned else POLL_READY / 4)
 

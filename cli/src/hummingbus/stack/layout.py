@@ -27,7 +27,7 @@ CHILD_ENVIRONMENT = {
 
 
 def wanted_ports(settings: StackSettings) -> dict[str, int]:
-    """The port each embedded part would like; 0 for any. External servers need none."""
+    """The port each part would like, all below those the system gives to outgoing connections. External servers need none."""
     ports = {"gateway-api": settings.port or 8000}
     if settings.nats_url is None:
         ports["nats"] = 4222
@@ -37,7 +37,7 @@ def wanted_ports(settings: StackSettings) -> dict[str, int]:
         ports["postgres"] = 5432
     if settings.venue == "sandbox":
         ports["sandbox-exchange"] = 8090
-    return ports | {f"{service}-health": 0 for service in (*CONTEXTS, "gateway-api")}
+    return ports | {f"{service}-health": 8101 + number for number, service in enumerate((*CONTEXTS, "gateway-api"))}
 
 
 @dataclass(frozen=True, slots=True)
