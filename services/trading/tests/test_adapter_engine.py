@@ -201,3 +201,25 @@ async def test_an_exchange_gets_an_id_of_its_form(engine: Engine, name: str) -> 
 async def test_an_exchange_whose_ids_are_too_long_is_refused(engine: Engine) -> None:
     with pytest.raises(Unavailable, match="longer than"):
         order_ids.client_order_id(None, "dexalot", UUID(int=1))
+
+
+async def test_connectors_of_every_exchange_are_built_from_their_fields(engine: Engine) -> None:
+    for name in ("kraken", "okx", "bybit_perpetual_testnet", "gate_io", "binance_perpetual"):
+        setting = engine.settings[name]
+        required = [field for field, info in type(setting.config_keys).model_fields.items() if info.is_required()]
+        made = await connectors.made(setting, dict.fromkeys(required, "1" * 64))
+        assert made.is_trading_required
+        assert made.trading_pairs == []
+
+
+async def test_a_key_that_cannot_be_one_is_the_credentials_fault(engine: Engine) -> None:
+    fields = {"hyperliquid_address": "0x1", "hyperliquid_secret_key": "hunter2"}
+    with pytest.raises(CredentialFieldInvalid) as refused:
+        await connectors.made(engine.settings["hyperliquid"], fields)
+    assert "hunter2" not in refused.value.detail
+
+
+async def test_a_missing_library_makes_one_connector_unavailable(catalogue: EngineCatalogue) -> None:
+    assert "dydx_v4_perpetual" in catalogue.names()
+    with pytest.raises(Unavailable, match="v4_proto"):
+        await catalogue.order_types("dydx_v4_perpetual")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from trading.adapters.reading import ENGINE_ERRORS, Reading, fill, report
 from trading.handlers.exchange import BalancesChanged, Disconnected, OrderTicket, Reconnected, Update
 
 logger = logging.getLogger(__name__)
+
+SUBSCRIBING = ("_subscribe_channels", "_subscribe_to_channels")
+"""What the engine's user streams call to subscribe, after which they are up."""
 
 
 class Push:
@@ -40,12 +43,18 @@ class Push:
             self.up = False
             self._emit(Disconnected(reason))
 
+    def listening(self) -> bool:
+        """Whether the stream is up, or has at least received something (connectors that subscribe in their own way)."""
+        return self.up or self._connector._user_stream_tracker.last_recv_time > 0
+
     def _found(self) -> None:
-        if not self.up:
-            self.up = True
-            if self._was_up:
-                self._emit(Reconnected())
-            self._was_up = True
+        if self.up:
+            # Some connectors do not tell that they lost the stream: that they subscribe anew says so.
+            self.lost("the user stream was subscribed anew")
+        self.up = True
+        if self._was_up:
+            self._emit(Reconnected())
+        self._was_up = True
 
     def _tap_stream(self) -> None:
         messages = self._connector._iter_user_event_queue
@@ -96,15 +105,20 @@ class Push:
 
     def _watch_connection(self) -> None:
         source = self._connector._user_stream_tracker.data_source
-        subscribe, interrupted = source._subscribe_channels, source._on_user_stream_interruption
-
-        async def subscribed(*args: Any, **kwargs: Any) -> None:
-            await subscribe(*args, **kwargs)
-            self._found()
+        for name in SUBSCRIBING:
+            if hasattr(source, name):
+                setattr(source, name, self._then_found(getattr(source, name)))
+        interrupted = source._on_user_stream_interruption
 
         async def was_interrupted(*args: Any, **kwargs: Any) -> None:
             self.lost("the user stream was interrupted")
             await interrupted(*args, **kwargs)
 
-        source._subscribe_channels = subscribed
         source._on_user_stream_interruption = was_interrupted
+
+    def _then_found(self, subscribe: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def subscribed(*args: Any, **kwargs: Any) -> None:
+            await subscribe(*args, **kwargs)
+            self._found()
+
+        return subscribed

@@ -45,7 +45,7 @@ class Upkeep:
         self._start("stream", self._stream)
         self._start("reading", self._connector._user_stream_event_listener)
         deadline = now + stream_seconds
-        while not self._push.up:
+        while not self._push.listening():
             if time.monotonic() > deadline:
                 msg = f"the user stream of {self._connector.name} did not come up within {stream_seconds:.0f} s"
                 raise Unavailable(msg)
