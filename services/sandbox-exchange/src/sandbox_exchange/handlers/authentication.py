@@ -23,7 +23,7 @@ def authenticate(exchange: Exchange, api_key: str | None, parameters: Parameters
     account = exchange.account(api_key)
     check_time(parameters, now)
     expected = hmac.new(account.api_secret.encode(), signed.encode(), sha256).hexdigest()
-    if not hmac.compare_digest(expected, parameters.text("signature")):
+    if not hmac.compare_digest(expected.encode(), parameters.text("signature").encode()):
         raise Refused(-1022, "Signature for this request is not valid.")
     return account
 

@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 from sandbox_exchange.domain.market.ladder import ladder
-from sandbox_exchange.domain.spot.commands import Sweep
+from sandbox_exchange.domain.spot.commands import Quote, Sweep
 from sandbox_exchange.domain.spot.events import Traded
 from sandbox_exchange.domain.spot.orders import HOUSE, ZERO, Side
 from sandbox_exchange.domain.spot.state import Market
@@ -53,27 +53,31 @@ class MarketMaker:
         """Bring a pair's market to a second: new quotes, then the crowd's trade, then the bars it is part of."""
         self._done[market.pair.symbol] = second
         ticks, lots, taker_buys = self._venue.histories[market.pair.symbol].second(second)
-        quotes = ladder(market.pair, ticks, self._seed)
-        self._venue.tell(quotes)
-        if lots:
+        quotes = self._quote(market, ticks)
+        crossed = quotes.asks if taker_buys else quotes.bids
+        if lots and crossed:
             side = Side.BUY if taker_buys else Side.SELL
-            reach = (quotes.asks if taker_buys else quotes.bids)[0][0]
             quantity = market.pair.quantity(lots)
-            self._venue.tell(Sweep(market.pair.symbol, side, reach, quantity))
+            self._venue.tell(Sweep(market.pair.symbol, side, crossed[0][0], quantity))
             self._print(market, second, market.pair.price(ticks), quantity, side)
         self._publish_bars(market, second)
 
     def reprice(self, symbol: str) -> None:
         """Requote a pair now, after its price was set."""
         market = self._venue.exchange.state.market(symbol)
-        self.advance(market, self._venue.now() // 1000)
+        self._quote(market, self._venue.histories[symbol].second(self._venue.now() // 1000)[0])
+
+    def _quote(self, market: Market, ticks: int) -> Quote:
+        quotes = ladder(market.pair, ticks, self._seed)
+        self._venue.tell(quotes)
+        market.last_price = market.pair.price(ticks)
+        return quotes
 
     def _print(self, market: Market, second: int, price: Decimal, quantity: Decimal, side: Side) -> None:
         at = second * 1000
         # Even numbers; trades of accounts have odd ones, so the two never meet.
         number = 2 * (at - TRADE_EPOCH)
         trade = Traded(number, market.pair.symbol, price, quantity, side, HOUSE, HOUSE, ZERO, ZERO, at)
-        market.last_price = price
         market.recent.append(trade)
         self._venue.hub.publish(f"{market.pair.symbol.lower()}@trade", markets.trade_event(trade))
 

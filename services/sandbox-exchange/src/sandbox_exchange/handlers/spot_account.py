@@ -56,7 +56,7 @@ class SpotAccount:
         async def handle(request: web.Request) -> web.StreamResponse:
             query = query_text(request)
             # The engine sends a form body that claims to be JSON; the content type is not looked at.
-            body = (await request.read()).decode()
+            body = (await request.read()).decode(errors="replace")
             parameters = Parameters.parse(query, body)
             signed = without_signature(query) + without_signature(body)
             key = request.headers.get("X-MBX-APIKEY")

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 2000
 PING_SECONDS = 20.0
+GOODBYE_SECONDS = 1.0
 
 type Wrap = Callable[[str, Mapping[str, object]], object]
 
@@ -114,6 +115,7 @@ class Hub:
             self.forget(connection)
 
     async def close(self) -> None:
-        """Say goodbye to every connection."""
-        for connection in list(self.connections):
-            await connection.socket.close(code=1001, message=b"going away")
+        """Say goodbye to every connection, and wait a moment for those that answer."""
+        closing = [asyncio.create_task(connection.socket.close(code=1001)) for connection in self.connections]
+        if closing:
+            await asyncio.wait(closing, timeout=GOODBYE_SECONDS)
