@@ -80,7 +80,10 @@ def launch(home: Home, settings: StackSettings, *, foreground: bool) -> subproce
 
 
 def wait_ready(home: Home, supervisor: int, seconds: float, *, quiet: bool = False) -> StackReport:
-    """Wait until everything is ready, telling each step unless `quiet`. After `seconds` it prints what is not, and exits with code 1."""
+    """Wait until everything is ready, telling each step unless `quiet`.
+
+    After `seconds` it prints what is not ready and why, and exits with code 1.
+    """
     deadline = time.monotonic() + seconds
     told: set[str] = set()
     while True:
