@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from uuid import UUID
 
 import asyncpg
@@ -21,9 +22,15 @@ THINGS = sa.Table(
     sa.Column("open", sa.Boolean),
 )
 ID = UUID(int=7)
+
+
+class Letter(StrEnum):
+    A = "a"
+
+
 ROW = {
     "id": ID,
-    "name": "a",
+    "name": Letter.A,
     "amount": Decimal("0.1000000000000000000001"),
     "at": datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
     "doc": {"price": Decimal("1.50"), "list": [1, None]},

@@ -129,6 +129,8 @@ async def test_postgres_killed_under_load_comes_back_without_losses(monkeypatch:
         await becomes(log, healthy=False)
         with pytest.raises(Unavailable):
             await log.read("money.purse-a")
+        with pytest.raises(Unavailable):
+            await log.append("money.purse-a", 0, [], Metadata())
         with running(cluster.program(), directory / "log"):
             told = await outcome(process)
             await becomes(log, healthy=True)

@@ -45,12 +45,17 @@ class StreamReader:
             try:
                 found = await self._fetch(rows.OF_STREAMS, [one.stream for one in batch], [one.after for one in batch])
             except (Unavailable, *DRIVER_ERRORS) as error:
-                for one in batch:
-                    if not one.done.done():
-                        one.done.set_exception(error)
+                _fail(batch, error)
                 continue
             for row in found:
                 batch[row["place"] - 1].found.append(row)
             for one in batch:
                 if not one.done.done():
                     one.done.set_result(one.found)
+
+
+def _fail(batch: list[_Read], error: Exception) -> None:
+    for one in batch:
+        if not one.done.done():
+            # Each its own: raising one exception in several tasks would mix their tracebacks.
+            one.done.set_exception(Unavailable(error.detail) if isinstance(error, Unavailable) else error)
