@@ -18,7 +18,7 @@ from trading.views.sessions import Desired, desired_sessions
 
 logger = logging.getLogger(__name__)
 
-COMPARE_SECONDS = 1.0
+COMPARE_SECONDS = 0.5
 RELEASE_GRACE_SECONDS = 60.0
 RELEASE_SECONDS = 10.0
 LOOK_AGAIN_SECONDS = 0.5
