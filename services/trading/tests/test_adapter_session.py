@@ -12,9 +12,7 @@ from uuid import UUID
 
 import pytest
 from binance_wire import KEY, SECRET, BinanceWire
-from contracts.accounts import CredentialRefused
 from contracts.message import TOKEN
-from contracts.rejections import Unavailable
 from contracts.trading import OrderType, Side
 from fake_exchange import FakeExchange
 from trading.adapters.engine import Engine
@@ -292,15 +290,3 @@ async def test_has_a_price(stage: Stage) -> None:
     price = await stage.session.price("BTC-USDT")
     assert price is not None
     assert price > 0
-
-
-async def test_start_is_refused_with_the_exchanges_reason() -> None:
-    exchange = FakeExchange(bad_keys={"wrong"})
-    with pytest.raises(CredentialRefused):
-        await exchange.session("a", "binance", {"binance_api_key": "wrong"}).start()
-
-
-async def test_a_dead_exchange_is_unavailable() -> None:
-    exchange = FakeExchange(down=True)
-    with pytest.raises(Unavailable):
-        await exchange.session("a", "binance", GOOD).start()

@@ -14,8 +14,7 @@ from contracts.rejections import Unavailable
 from contracts.trading import OrderType
 
 from trading.adapters import outcome
-from trading.adapters.reading import Reading, asked, side_of
-from trading.handlers.exchange import (
+from trading.adapters.exchange import (
     ExchangeOrder,
     Fill,
     OrderReport,
@@ -23,6 +22,7 @@ from trading.handlers.exchange import (
     ReportStatus,
     Update,
 )
+from trading.adapters.reading import Reading, asked, side_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 WINDOW = timedelta(hours=24)

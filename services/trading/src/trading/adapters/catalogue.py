@@ -9,8 +9,8 @@ from contracts.trading import ConnectorNotFound
 
 from trading.adapters import connectors
 from trading.adapters.engine import Engine
+from trading.adapters.exchange import ConfigField, TradingRule
 from trading.adapters.markets import Markets
-from trading.handlers.exchange import ConfigField, TradingRule
 
 
 class EngineCatalogue:

@@ -13,8 +13,8 @@ from contracts.rejections import Unavailable
 
 from trading.adapters import connectors
 from trading.adapters.engine import Engine
+from trading.adapters.exchange import TradingRule
 from trading.adapters.reading import asked
-from trading.handlers.exchange import TradingRule
 
 FRESH_SECONDS = 300
 BIGGEST = Decimal("1E+30")

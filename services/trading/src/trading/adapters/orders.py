@@ -11,9 +11,9 @@ from typing import Any
 from contracts.trading import PositionAction, Side
 
 from trading.adapters import outcome
+from trading.adapters.exchange import Accepted, OrderTicket, Outcome, Refused, Unproven
 from trading.adapters.reading import ENGINE_ERRORS, moment
 from trading.adapters.venue import Attempt, watching
-from trading.handlers.exchange import Accepted, OrderTicket, Outcome, Refused, Unproven
 
 SEND_SECONDS = 20
 """How long a submit or cancel may take, waiting for the exchange's rate limit included."""

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trading.adapters.exchange import Refused, Unproven
 from trading.adapters.venue import Attempt, VenueClosed
-from trading.handlers.exchange import Refused, Unproven
 
 EVIDENCE_LENGTH = 500
 

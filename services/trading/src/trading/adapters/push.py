@@ -6,8 +6,8 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from trading.adapters.exchange import BalancesChanged, Disconnected, OrderTicket, Reconnected, Update
 from trading.adapters.reading import ENGINE_ERRORS, Reading, fill, report
-from trading.handlers.exchange import BalancesChanged, Disconnected, OrderTicket, Reconnected, Update
 
 logger = logging.getLogger(__name__)
 

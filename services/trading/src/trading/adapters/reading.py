@@ -18,7 +18,7 @@ from contracts.rejections import Unavailable
 from contracts.trading import Side
 
 from trading.adapters import outcome
-from trading.handlers.exchange import ExchangeOrder, Fill, OrderReport, OrderTicket, ReportStatus, Update
+from trading.adapters.exchange import ExchangeOrder, Fill, OrderReport, OrderTicket, ReportStatus, Update
 
 ASK_SECONDS = 20
 

@@ -20,12 +20,7 @@ from contracts.trading import OrderType
 from trading.adapters import connectors, order_ids, outcome
 from trading.adapters.binance import BinanceReading
 from trading.adapters.engine import Engine
-from trading.adapters.markets import ONE_LISTING, Market, Markets, load_own
-from trading.adapters.orders import OrderDesk
-from trading.adapters.push import Push
-from trading.adapters.reading import Reading, asked
-from trading.adapters.upkeep import Upkeep
-from trading.handlers.exchange import (
+from trading.adapters.exchange import (
     BalancesChanged,
     ExchangeOrder,
     Fill,
@@ -37,6 +32,11 @@ from trading.handlers.exchange import (
     TradingRule,
     Update,
 )
+from trading.adapters.markets import ONE_LISTING, Market, Markets, load_own
+from trading.adapters.orders import OrderDesk
+from trading.adapters.push import Push
+from trading.adapters.reading import Reading, asked
+from trading.adapters.upkeep import Upkeep
 
 STREAM_SECONDS = 20
 """How long a new session waits for its user stream."""

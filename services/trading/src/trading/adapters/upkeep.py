@@ -11,9 +11,9 @@ from typing import Any
 
 from contracts.rejections import Unavailable
 
+from trading.adapters.exchange import BalancesChanged, Update
 from trading.adapters.push import Push
 from trading.adapters.reading import ENGINE_ERRORS, asked
-from trading.handlers.exchange import BalancesChanged, Update
 
 logger = logging.getLogger(__name__)
 

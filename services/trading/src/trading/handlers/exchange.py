@@ -1,169 +1,62 @@
-"""What the handlers need of an exchange: Protocols, and the plain data that crosses the seam to the adapters.
+"""What the handlers need of an exchange: Protocols, beside the plain data that crosses the seam (adapters/exchange.py).
 
-Amounts are exact Decimals, times aware UTC. No engine type crosses here. Methods that ask the exchange raise
-`contracts.rejections.Unavailable` when it cannot be reached or gives no usable answer; nothing is then known.
+Methods that ask the exchange raise `contracts.rejections.Unavailable` when it cannot be reached or gives no usable answer;
+nothing is then known.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
-from contracts.trading import OrderType, PositionAction, Side
+from contracts.trading import OrderType
 
+from trading.adapters.exchange import (
+    Accepted,
+    BalancesChanged,
+    ConfigField,
+    Disconnected,
+    ExchangeOrder,
+    Fill,
+    OrderReport,
+    OrderTicket,
+    Outcome,
+    Reconnected,
+    Refused,
+    ReportStatus,
+    TokenBalance,
+    TradingRule,
+    Unproven,
+    Update,
+)
 
-class ReportStatus(StrEnum):
-    """The state of an order as the exchange tells it. NOT_FOUND: the exchange answered that it has no such order."""
-
-    OPEN = "OPEN"
-    PARTIALLY_FILLED = "PARTIALLY_FILLED"
-    FILLED = "FILLED"
-    CANCELLED = "CANCELLED"
-    FAILED = "FAILED"
-    NOT_FOUND = "NOT_FOUND"
-
-
-@dataclass(frozen=True, slots=True)
-class TradingRule:
-    """The exchange's rules for one trading pair; None where it sets no limit (the contract shows 1e56 or 1e-56 there)."""
-
-    trading_pair: str
-    min_order_size: Decimal
-    max_order_size: Decimal | None
-    min_price_increment: Decimal
-    min_base_amount_increment: Decimal
-    min_quote_amount_increment: Decimal | None
-    min_notional_size: Decimal
-    min_order_value: Decimal
-    max_price_significant_digits: Decimal | None
-    supports_limit_orders: bool
-    supports_market_orders: bool
-    buy_order_collateral_token: str
-    sell_order_collateral_token: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderTicket:
-    """An order as this service knows it. `exchange_order_id` is None until the exchange acknowledged it."""
-
-    order_id: str
-    trading_pair: str
-    side: Side
-    order_type: OrderType
-    amount: Decimal
-    price: Decimal | None
-    placed_at: datetime
-    position_action: PositionAction = PositionAction.OPEN
-    exchange_order_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """One execution. `order_id` is the client order id, None where the exchange's listing does not carry it."""
-
-    order_id: str | None
-    exchange_order_id: str | None
-    trade_id: str
-    trading_pair: str
-    side: Side
-    price: Decimal
-    amount: Decimal
-    fee: Decimal
-    fee_token: str | None
-    is_maker: bool | None
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class OrderReport:
-    """The exchange's word on one order; `evidence` names the call or message it was read from.
-
-    `executed` is the filled base amount where the exchange told it. A pushed report may carry no `order_id` the service knows.
-    """
-
-    order_id: str
-    exchange_order_id: str | None
-    status: ReportStatus
-    time: datetime
-    reason: str
-    evidence: str
-    executed: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeOrder:
-    """An order as the exchange lists it, placed here or elsewhere."""
-
-    client_order_id: str
-    exchange_order_id: str
-    trading_pair: str
-    side: Side
-    order_type: OrderType
-    amount: Decimal
-    price: Decimal | None
-    executed: Decimal
-    status: ReportStatus
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The exchange did it. For a submit `exchange_order_id` is its id of the order."""
-
-    exchange_order_id: str
-    time: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The exchange proved that nothing was done: `reason` is its own text, `evidence` its raw answer."""
-
-    reason: str
-    evidence: str
-
-
-@dataclass(frozen=True, slots=True)
-class Unproven:
-    """The outcome is not known (time-out, lost connection, 5xx, cancelled call); ask, never repeat."""
-
-    reason: str
-
-
-Outcome = Accepted | Refused | Unproven
-
-
-@dataclass(frozen=True, slots=True)
-class TokenBalance:
-    """`total` includes what open orders lock."""
-
-    total: Decimal
-    available: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class BalancesChanged:
-    """The exchange pushed or the connector re-read balances; read them with `balances(refresh=False)`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    """The user stream is down: fills may be missed until `Reconnected`."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reconnected:
-    """The user stream is up again: reconcile what was missed."""
-
-
-Update = Fill | OrderReport | BalancesChanged | Disconnected | Reconnected
+__all__ = [
+    "Accepted",
+    "BalancesChanged",
+    "ConfigField",
+    "ConnectorCatalogue",
+    "CredentialProver",
+    "Disconnected",
+    "ExchangeOrder",
+    "ExchangeSession",
+    "Exchanges",
+    "Fill",
+    "OrderReport",
+    "OrderTicket",
+    "Outcome",
+    "Rates",
+    "Reconnected",
+    "Refused",
+    "ReportStatus",
+    "TokenBalance",
+    "TradingRule",
+    "Unproven",
+    "Update",
+]
 
 
 class ExchangeSession(Protocol):
@@ -247,15 +140,6 @@ class Exchanges(Protocol):
         Raises ConnectorUnknown or CredentialFieldInvalid of contracts.accounts; Unavailable while the engine is loading or for
         a connector that the venue does not serve.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class ConfigField:
-    """One field of a connector's credential: `type` is the annotation's name (contract 8.3)."""
-
-    type: str
-    required: bool
-    allowed_values: tuple[str, ...] | None = None
 
 
 class ConnectorCatalogue(Protocol):
