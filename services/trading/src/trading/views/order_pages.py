@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.trading import ActiveOrders, SearchOrders
 
-from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor
+from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
 
 COLUMNS = """order_id, account, connector, trading_pair, side, order_type, amount, price, status, filled_amount,
     filled_quote / nullif(filled_amount, 0) AS average_price, fee_paid, fee_tokens, created_at, updated_at, exchange_order_id,
@@ -18,13 +18,12 @@ async def active_orders(rows: Rows, query: ActiveOrders) -> bytes:
     """A page of orders that are not in a terminal state, by id ascending. Raises CursorInvalid."""
     conditions = Conditions(["known", "closed IS NULL"])
     _filter(conditions, query)
-    if query.cursor is None:
-        total = await _count(rows, conditions)
-    else:
+    total = None
+    if query.cursor is not None:
         place = read_cursor(query, query.cursor, 1)
         total = place.total
         conditions.add("order_id > {}", place.key[0])
-    found = await _read(rows, conditions, "order_id", query.limit)
+    found, total = await read_page(rows, "orders", COLUMNS, conditions, order="order_id", limit=query.limit, total=total)
     return envelope(query, query.limit, [_item(row) for row in found], [[row["order_id"]] for row in found], total)
 
 
@@ -35,13 +34,13 @@ async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
     conditions.between("created_at", query.start_time, query.end_time)
     if query.status:
         conditions.add("status = {}", query.status.upper())
-    if query.cursor is None:
-        total = await _count(rows, conditions)
-    else:
+    total = None
+    if query.cursor is not None:
         place = read_cursor(query, query.cursor, 2)
         total = place.total
         conditions.add("(created_at, order_id) < ({}, {})", key_time(place.key[0]), place.key[1])
-    found = await _read(rows, conditions, "created_at DESC, order_id DESC", query.limit)
+    order = "created_at DESC, order_id DESC"
+    found, total = await read_page(rows, "orders", COLUMNS, conditions, order=order, limit=query.limit, total=total)
     keys = [[row["created_at"].isoformat(), row["order_id"]] for row in found]
     return envelope(query, query.limit, [_item(row) for row in found], keys, total)
 
@@ -50,17 +49,6 @@ def _filter(conditions: Conditions, query: ActiveOrders | SearchOrders) -> None:
     conditions.one_of("account", query.account_names)
     conditions.one_of("connector", query.connector_names)
     conditions.one_of("trading_pair", query.trading_pairs)
-
-
-async def _count(rows: Rows, conditions: Conditions) -> int:
-    sql = f"SELECT count(*) FROM orders WHERE {conditions.sql}"  # noqa: S608 - values are arguments
-    counted = await rows.fetch(sql, *conditions.args)
-    return int(counted[0][0])
-
-
-async def _read(rows: Rows, conditions: Conditions, order: str, limit: int) -> list[Any]:
-    sql = f"SELECT {COLUMNS} FROM orders WHERE {conditions.sql} ORDER BY {order} LIMIT {limit + 1}"  # noqa: S608 - as above
-    return list(await rows.fetch(sql, *conditions.args))
 
 
 def _item(row: Any) -> dict[str, Any]:

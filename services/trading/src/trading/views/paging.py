@@ -57,6 +57,19 @@ class Conditions:
         return " AND ".join(self.clauses) or "true"
 
 
+async def read_page(
+    rows: Rows, table: str, columns: str, conditions: Conditions, *, order: str, limit: int, total: int | None
+) -> tuple[list[Any], int]:
+    """Up to `limit + 1` rows, and the total: `total` when it is known, else counted in the same snapshot as the rows."""
+    source = f"FROM {table} WHERE {conditions.sql}"
+    counted = f", (SELECT count(*) {source}) AS total" if total is None else ""
+    sql = f"SELECT {columns}{counted} {source} ORDER BY {order} LIMIT {limit + 1}"
+    found = list(await rows.fetch(sql, *conditions.args))
+    if total is None:
+        total = found[0]["total"] if found else 0
+    return found, total
+
+
 @dataclass(frozen=True)
 class Place:
     """Where the last page ended, and how many rows the first one counted. `key` holds JSON values."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.trading import SearchTrades
 
-from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor
+from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
 
 COLUMNS = "trade_id, order_id, account, connector, trading_pair, side, amount, price, fee, fee_token, time"
 
@@ -19,18 +19,13 @@ async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
     conditions.one_of("trading_pair", query.trading_pairs)
     conditions.one_of("side", [side.value for side in query.trade_types or ()])
     conditions.between("time", query.start_time, query.end_time)
-    if query.cursor is None:
-        counted = await rows.fetch(f"SELECT count(*) FROM trades WHERE {conditions.sql}", *conditions.args)  # noqa: S608
-        total = int(counted[0][0])
-    else:
+    total = None
+    if query.cursor is not None:
         place = read_cursor(query, query.cursor, 2)
         total = place.total
         conditions.add("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
-    sql = (
-        f"SELECT {COLUMNS} FROM trades WHERE {conditions.sql} "  # noqa: S608 - values are arguments
-        f"ORDER BY time DESC, trade_id DESC LIMIT {query.limit + 1}"
-    )
-    found = await rows.fetch(sql, *conditions.args)
+    order = "time DESC, trade_id DESC"
+    found, total = await read_page(rows, "trades", COLUMNS, conditions, order=order, limit=query.limit, total=total)
     keys = [[row["time"].isoformat(), row["trade_id"]] for row in found]
     return envelope(query, query.limit, [_item(row) for row in found], keys, total)
 
