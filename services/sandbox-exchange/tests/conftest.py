@@ -69,6 +69,18 @@ class Client:
         return dict(body)
 
 
+@pytest.fixture
+def connect() -> Callable[[str], AbstractAsyncContextManager[Client]]:
+    """A client of an exchange that runs elsewhere."""
+
+    @asynccontextmanager
+    async def connected(base: str) -> AsyncIterator[Client]:
+        async with aiohttp.ClientSession() as session:
+            yield Client(base, session)
+
+    return connected
+
+
 type Serve = Callable[..., AbstractAsyncContextManager[Client]]
 
 

@@ -87,7 +87,7 @@ def test_accounts_trades_are_part_of_the_bars() -> None:
         history().bars("1h", NOW // 3600 * 3600, NOW + 1, NOW),
         market.bars("1h", NOW // 3600 * 3600, NOW + 1, NOW),
     )
-    assert (bar.high, bar.volume - plain.volume, bar.trades - plain.trades) == (200_000, 2, 1)
+    assert (bar.high, bar.volume - plain.volume, bar.trades - plain.trades) == (Decimal(200_000), Decimal(2), 1)
     assert bar.taker_buy_quote_volume - plain.taker_buy_quote_volume == 400_000
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-import aiohttp
 import pytest
 from sandbox_exchange.adapters import journal_files
 from sandbox_exchange.adapters.journal import Journal, JournalFailed, compact
@@ -22,7 +21,6 @@ from sandbox_exchange.domain.spot.commands import Command, Deposit, OpenAccount
 from sandbox_exchange.domain.spot.exchange import Exchange
 
 AT = 1_790_000_000_000
-TOKEN = "operator"
 
 
 def digest(exchange: Exchange) -> list[str]:
@@ -126,50 +124,61 @@ async def test_a_disk_that_refuses_ends_everything(tmp_path: Path, monkeypatch: 
     journal.close()
 
 
-async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path) -> None:
+@asynccontextmanager
+async def process(directory: Path) -> AsyncIterator[tuple[str, asyncio.subprocess.Process]]:
+    """The exchange as a process of its own; killed at the end."""
     environment = {
         **os.environ,
-        "SANDBOX_EXCHANGE_DATA_DIR": str(tmp_path / "exchange"),
-        "SANDBOX_EXCHANGE_ADMIN_TOKEN": TOKEN,
-        "PYTHONUNBUFFERED": "1",
+        "SANDBOX_EXCHANGE_DATA_DIR": str(directory),
+        "SANDBOX_EXCHANGE_ADMIN_TOKEN": "operator",
     }
-    acknowledged = Decimal(0)
-    key = ""
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "sandbox_exchange", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        assert started.stderr is not None
+        yield (await started.stderr.readline()).decode().split()[-1], started
+    finally:
+        with suppress(ProcessLookupError):
+            started.kill()
+        await started.wait()
+
+
+async def test_nothing_acknowledged_is_lost_by_a_kill(tmp_path: Path, connect: Any) -> None:
+    keys = ("", "")
+    acknowledged: list[dict[str, Any]] = []
     for round_ in range(2):
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "sandbox_exchange", env=environment, stderr=asyncio.subprocess.PIPE
-        )
-        try:
-            assert process.stderr is not None
-            base = (await process.stderr.readline()).decode().split()[-1]
-            async with aiohttp.ClientSession(base, headers={"X-Admin-Token": TOKEN}) as session:
-                if not round_:
-                    async with session.post("/admin/accounts", json={"balances": {}}) as answer:
-                        key = (await answer.json())["api_key"]
-                acknowledged, most = await deposit_until_killed(session, process, key, acknowledged)
-        finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        held = restored(tmp_path / "exchange").state.by_api_key[key].balance("USDT").free
-        assert acknowledged <= held <= most
-        acknowledged = held
+        async with process(tmp_path) as (base, exchange), connect(base) as client:
+            if round_:
+                client.key, client.secret = keys
+            else:
+                created = await client.open_account(USDT="10000000")
+                keys = created["api_key"], created["api_secret"]
+            acknowledged += await trade_until_killed(client, exchange)
+    account = restored(tmp_path).state.by_api_key[keys[0]]
+    assert len(acknowledged) > 10
+    for told in acknowledged:
+        order = account.orders[told["orderId"]]
+        fills = {f.trade.trade: f for f in account.fills.get("BTCUSDT", []) if f.order is order}
+        assert order.client_order_id == told["clientOrderId"]
+        assert order.executed >= Decimal(told["executedQty"])
+        assert {fill["tradeId"] for fill in told["fills"]} <= fills.keys()
+    assert all(balance.free >= 0 and balance.locked >= 0 for balance in account.balances.values())
 
 
-async def deposit_until_killed(
-    session: aiohttp.ClientSession, process: asyncio.subprocess.Process, key: str, before: Decimal
-) -> tuple[Decimal, Decimal]:
-    """Deposit 1 USDT over and over, kill the process in between; what was answered and what was sent."""
-    answered = sent = before
+async def trade_until_killed(client: Any, exchange: asyncio.subprocess.Process) -> list[dict[str, Any]]:
+    """Send market and resting orders, kill the exchange in between; the answers it gave."""
+    answers: list[dict[str, Any]] = []
+    resting = {"type": "LIMIT", "timeInForce": "GTC", "price": "50000.00"}
 
-    async def one() -> None:
-        nonlocal answered, sent
-        sent += 1
-        async with session.post("/admin/deposits", json={"api_key": key, "asset": "USDT", "amount": "1"}) as answer:
-            answered += answer.status == 200
+    async def one(number: int) -> None:
+        kind = resting if number % 2 else {"type": "MARKET"}
+        status, body = await client.order(symbol="BTCUSDT", side="BUY", quantity="0.01", **kind)
+        if status == 200:
+            answers.append(body)
 
-    working = [asyncio.create_task(one()) for _ in range(200)]
-    await asyncio.sleep(0.1)
-    process.send_signal(signal.SIGKILL)
+    working = [asyncio.create_task(one(number)) for number in range(150)]
+    await working[20]
+    exchange.kill()
     await asyncio.gather(*working, return_exceptions=True)
-    return answered, sent
+    return answers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -13,6 +14,9 @@ from sandbox_exchange.adapters import journal_files as files
 from sandbox_exchange.domain.spot import snapshot
 from sandbox_exchange.domain.spot.events import Event, from_record, to_record
 from sandbox_exchange.domain.spot.exchange import Exchange
+
+
+logger = logging.getLogger(__name__)
 
 
 class JournalFailed(Exception):
@@ -128,6 +132,8 @@ class Journal:
         os.close(self._descriptor)
         self._first = first
         self._descriptor = files.open_segment(self._directory, self._first)
+        if self._compaction is not None and self._compaction.returncode:
+            logger.error("The last compaction ended with %d; the next one starts now.", self._compaction.returncode)
         if self._compaction is None or self._compaction.returncode is not None:
             self._compaction = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "sandbox_exchange", "compact", str(self._directory)

@@ -30,13 +30,17 @@ class Connection:
         self.channels: dict[str, Wrap] = {}
         self._queue: asyncio.Queue[str] = asyncio.Queue(limit)
         self._request: web.Request | None = None
+        self._is_cut = False
 
     def send(self, payload: object) -> None:
         """Queue a frame, or cut the connection when the queue is full."""
+        if self._is_cut:
+            return
         try:
             self._queue.put_nowait(dumps(payload))
         except asyncio.QueueFull:
             logger.warning("A reader fell %d frames behind and is cut off.", self._queue.maxsize)
+            self._is_cut = True
             self.cut()
 
     def cut(self) -> None:
