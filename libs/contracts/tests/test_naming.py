@@ -25,7 +25,7 @@ def test_an_event_subject_comes_from_its_stream() -> None:
     assert naming.event_subject(stream, "OrderFilled") == "evt.trading.order.x-MG43PCSN1.OrderFilled"
 
 
-@pytest.mark.parametrize("forged", ["", "a b", "a.>", "*", "a..b", "ä", "a" * 65])
+@pytest.mark.parametrize("forged", ["", "a b", "a.>", "*", "a..b", "ä", "a" * 65, "a\n"])
 def test_an_id_cannot_forge_a_subject(forged: str) -> None:
     with pytest.raises(ValueError, match="not a subject token"):
         naming.stream_id("trading", "order", forged)

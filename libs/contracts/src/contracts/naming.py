@@ -35,7 +35,7 @@ DEAD_LETTER_SUBJECTS = "dlq.>"
 
 def tokens(id_: str) -> str:
     """`id_` when it is one token or tokens joined by a dot (as `account.connector`); ValueError otherwise."""
-    if not all(TOKEN.match(part) for part in id_.split(".")):
+    if not all(TOKEN.fullmatch(part) for part in id_.split(".")):
         msg = f"not a subject token: {id_!r}"
         raise ValueError(msg)
     return id_
