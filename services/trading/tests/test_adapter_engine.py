@@ -19,6 +19,7 @@ from contracts.trading import ConnectorNotFound
 from trading.adapters import connectors, order_ids
 from trading.adapters.catalogue import EngineCatalogue
 from trading.adapters.engine import Engine
+from trading.adapters.flight import Flights
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
@@ -112,8 +113,26 @@ async def test_trading_rules_of_a_connector_outside_the_sandbox(catalogue: Engin
 
 async def test_trading_rules_of_a_dead_exchange(catalogue: EngineCatalogue, wire: BinanceWire) -> None:
     await wire.stop()
-    with pytest.raises(Unavailable):
-        await catalogue.trading_rules("binance", None)
+    asked = [catalogue.trading_rules("binance", None) for _ in range(20)]
+    assert [type(answer) for answer in await asyncio.gather(*asked, return_exceptions=True)] == [Unavailable] * 20
+
+
+async def test_a_caller_that_gives_up_leaves_the_call_to_the_others() -> None:
+    flights: Flights[int] = Flights()
+    asked = asyncio.Event()
+    answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def ask() -> int:
+        asked.set()
+        return await answer
+
+    first, second = (asyncio.create_task(flights.join("key", ask)) for _ in range(2))
+    await asked.wait()
+    first.cancel()
+    await asyncio.sleep(0)
+    answer.set_result(7)
+    assert await second == 7
+    assert first.cancelled()
 
 
 async def test_proves_credentials(engine: Engine, wire: BinanceWire, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from contracts.rejections import Unavailable
 from trading.adapters import connectors
 from trading.adapters.engine import Engine
 from trading.adapters.exchange import TradingRule
+from trading.adapters.flight import Flights
 from trading.adapters.reading import asked
 
 FRESH_SECONDS = 300
@@ -40,19 +41,12 @@ class Markets:
         self._engine = engine
         self._loaded: dict[str, tuple[float, Market]] = {}
         self._public: dict[str, Any] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._flights: Flights[Market] = Flights()
 
     async def of(self, connector: str, *, age: float = FRESH_SECONDS) -> Market:
         """The market, at most `age` seconds old. Unavailable when the exchange cannot be reached."""
         found = self._known(connector, age)
-        if found is not None:
-            return found
-        async with self._locks.setdefault(connector, asyncio.Lock()):
-            found = self._known(connector, age)
-            if found is None:
-                found = await self._load(connector)
-                self._loaded[connector] = (time.monotonic(), found)
-            return found
+        return found if found is not None else await self._flights.join(connector, lambda: self._load(connector))
 
     async def public(self, connector: str) -> Any:
         """A connector without keys. Unavailable outside the venue or when the engine lacks a library for it."""
@@ -71,6 +65,7 @@ class Markets:
         market = await (_one_listing(public) if connector in ONE_LISTING else _listed(public))
         if not market.rules:
             raise Unavailable(f"'{connector}' gave no trading rules", retry_after=10)
+        self._loaded[connector] = (time.monotonic(), market)
         return market
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from contracts.message import TOKEN
 
+from trading.adapters.flight import Flights
 from trading.adapters.markets import Markets
 from trading.adapters.reading import asked
 
@@ -24,7 +25,7 @@ class EngineRates:
         self._markets = markets
         self._prices: Mapping[str, Decimal] = {}
         self._read_at = -FRESH_SECONDS * 1.0
-        self._lock = asyncio.Lock()
+        self._flights: Flights[Mapping[str, Decimal]] = Flights()
 
     async def rates(self, tokens: Iterable[str], quote_token: str) -> dict[str, Decimal | None]:
         """One token's price in the quote token; None when no route is known. Unavailable when no source answers."""
@@ -35,17 +36,15 @@ class EngineRates:
     async def _current(self) -> Mapping[str, Decimal]:
         if time.monotonic() - self._read_at < FRESH_SECONDS:
             return self._prices
-        async with self._lock:
-            if time.monotonic() - self._read_at >= FRESH_SECONDS:
-                self._prices = await self._read()
-                self._read_at = time.monotonic()
-            return self._prices
+        return await self._flights.join(SOURCE, self._read)
 
     async def _read(self) -> Mapping[str, Decimal]:
         market = await self._markets.of(SOURCE)
         rows = await asked((await self._markets.public(SOURCE)).get_all_pairs_prices())
         mids = {market.symbols.get(row["symbol"]): _mid(row) for row in rows}
-        return {pair: mid for pair, mid in mids.items() if pair is not None and mid is not None}
+        self._prices = {pair: mid for pair, mid in mids.items() if pair is not None and mid is not None}
+        self._read_at = time.monotonic()
+        return self._prices
 
 
 def rate(prices: Mapping[str, Decimal], token: str, quote_token: str) -> Decimal | None:
