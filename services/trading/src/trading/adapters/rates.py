@@ -51,7 +51,7 @@ def rate(prices: Mapping[str, Decimal], token: str, quote_token: str) -> Decimal
     """The price of `token` in `quote_token`: the engine's routes, and where there is none the inverse of the way back."""
     from hummingbot.core.rate_oracle.utils import find_rate
 
-    if not TOKEN.match(token) or not TOKEN.match(quote_token) or "-" in f"{token}{quote_token}":
+    if not TOKEN.fullmatch(token) or not TOKEN.fullmatch(quote_token) or "-" in f"{token}{quote_token}":
         return None
     found: Any = find_rate(prices, f"{token}-{quote_token}")
     if found is None:

@@ -12,7 +12,7 @@ from contracts.message import TOKEN
 
 def external_order_id(account: str, connector: str, client_order_id: str, exchange_order_id: str) -> str:
     """The exchange's client order id where it can be an id here, else one derived from all that names the order."""
-    if TOKEN.match(client_order_id):
+    if TOKEN.fullmatch(client_order_id):
         return client_order_id
     return derived_order_id(account, connector, client_order_id or exchange_order_id)
 
