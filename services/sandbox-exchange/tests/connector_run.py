@@ -63,6 +63,7 @@ async def tracked_order(connector: Any, order_id: str) -> Any:
 
 
 async def trade(api_key: str, api_secret: str) -> dict[str, Any]:
+    """Start the connector and the feed, trade, and stop them."""
     connector = BinanceExchange(api_key, api_secret, trading_pairs=[PAIR])
     candles = BinanceSpotCandles(PAIR, "1m", max_records=120)
     clock = Clock(ClockMode.REALTIME, tick_size=1.0)
@@ -71,36 +72,7 @@ async def trade(api_key: str, api_secret: str) -> dict[str, Any]:
         running = asyncio.ensure_future(clock.run())
         await until(lambda: connector.ready)
         candles.start()
-        seen: dict[str, Any] = {"before": str(connector.get_balance("USDT"))}
-
-        rule = connector.trading_rules[PAIR]
-        seen["rule"] = [str(rule.min_price_increment), str(rule.min_base_amount_increment), str(rule.min_notional_size)]
-        seen["book"] = [len(list(connector.get_order_book(PAIR).bid_entries())), float(connector.get_mid_price(PAIR))]
-
-        away = connector.quantize_order_price(PAIR, connector.get_mid_price(PAIR) * Decimal("0.8"))
-        resting = connector.buy(PAIR, Decimal("0.01"), OrderType.LIMIT, away)
-        placed = await tracked_order(connector, resting)
-        await until(lambda: placed.is_open and placed.exchange_order_id)
-        await until(lambda: connector.get_available_balance("USDT") < connector.get_balance("USDT"))
-        seen["cancelled"] = [result.success for result in await connector.cancel_all(10)]
-
-        bought = connector.buy(PAIR, Decimal("0.2"), OrderType.MARKET, Decimal("NaN"))
-        tracked = await tracked_order(connector, bought)
-        await until(lambda: tracked.is_done and tracked.completely_filled_event.is_set())
-        seen["fills"] = [
-            [
-                fill.trade_id,
-                str(fill.fill_price),
-                str(fill.fill_base_amount),
-                str(fill.fee.flat_fees[0].amount),
-                fill.fee.flat_fees[0].token,
-            ]
-            for fill in tracked.order_fills.values()
-        ]
-        refused = connector.sell(PAIR, Decimal("500"), OrderType.MARKET, Decimal("NaN"))
-        failing = await tracked_order(connector, refused)
-        await until(lambda: failing.is_done)
-        seen["refused"] = failing.is_failure
+        seen = {**what_it_reads(connector), **await rest_and_cancel(connector), **await take(connector)}
         await until(lambda: candles.ready)
         seen["candles"] = [[float(value) for value in row] for row in candles._candles]
         await connector._update_balances()
@@ -110,6 +82,35 @@ async def trade(api_key: str, api_secret: str) -> dict[str, Any]:
         await asyncio.wait([running])
     await connector.stop_network()
     return seen
+
+
+def what_it_reads(connector: Any) -> dict[str, Any]:
+    rule = connector.trading_rules[PAIR]
+    return {
+        "before": str(connector.get_balance("USDT")),
+        "rule": [str(rule.min_price_increment), str(rule.min_base_amount_increment), str(rule.min_notional_size)],
+        "book": [len(list(connector.get_order_book(PAIR).bid_entries())), float(connector.get_mid_price(PAIR))],
+    }
+
+
+async def rest_and_cancel(connector: Any) -> dict[str, Any]:
+    away = connector.quantize_order_price(PAIR, connector.get_mid_price(PAIR) * Decimal("0.8"))
+    placed = await tracked_order(connector, connector.buy(PAIR, Decimal("0.01"), OrderType.LIMIT, away))
+    await until(lambda: placed.is_open and placed.exchange_order_id)
+    await until(lambda: connector.get_available_balance("USDT") < connector.get_balance("USDT"))
+    return {"cancelled": [result.success for result in await connector.cancel_all(10)]}
+
+
+async def take(connector: Any) -> dict[str, Any]:
+    bought = await tracked_order(connector, connector.buy(PAIR, Decimal("0.2"), OrderType.MARKET, Decimal("NaN")))
+    await until(lambda: bought.is_done and bought.completely_filled_event.is_set())
+    fills = []
+    for fill in bought.order_fills.values():
+        fee = fill.fee.flat_fees[0]
+        fills.append([fill.trade_id, str(fill.fill_price), str(fill.fill_base_amount), str(fee.amount), fee.token])
+    failing = await tracked_order(connector, connector.sell(PAIR, Decimal(500), OrderType.MARKET, Decimal("NaN")))
+    await until(lambda: failing.is_done)
+    return {"fills": fills, "refused": failing.is_failure}
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 from sandbox_exchange.adapters import journal_files
-from sandbox_exchange.adapters.journal import Journal, JournalFailed, compact
+from sandbox_exchange.adapters.journal import Journal, JournalFailed
 from sandbox_exchange.domain.market.pairs import LISTED
 from sandbox_exchange.domain.spot import snapshot
 from sandbox_exchange.domain.spot.commands import Command, Deposit, OpenAccount
+from sandbox_exchange.domain.spot.events import to_record
 from sandbox_exchange.domain.spot.exchange import Exchange
+from sandbox_exchange.handlers.recovery import compact, fold
 
 AT = 1_790_000_000_000
 
@@ -30,7 +32,7 @@ def digest(exchange: Exchange) -> list[str]:
 @asynccontextmanager
 async def opened(directory: Path, **limits: int) -> AsyncIterator[tuple[Exchange, Journal]]:
     exchange, journal = Exchange(LISTED), Journal(directory, **limits)
-    journal.restore(exchange)
+    journal.open(lambda stored: fold(exchange, stored)[0])
     writing = asyncio.create_task(journal.run())
     yield exchange, journal
     journal.stop()
@@ -39,7 +41,7 @@ async def opened(directory: Path, **limits: int) -> AsyncIterator[tuple[Exchange
 
 
 def do(exchange: Exchange, journal: Journal, command: Command) -> None:
-    journal.append(exchange.apply(command, AT), AT)
+    journal.append({"at": AT, "events": [to_record(event) for event in exchange.apply(command, AT)]})
 
 
 def open_account(exchange: Exchange, journal: Journal) -> None:
@@ -48,7 +50,7 @@ def open_account(exchange: Exchange, journal: Journal) -> None:
 
 def restored(directory: Path) -> Exchange:
     exchange, journal = Exchange(LISTED), Journal(directory)
-    journal.restore(exchange)
+    journal.open(lambda stored: fold(exchange, stored)[0])
     journal.close()
     return exchange
 
@@ -102,12 +104,12 @@ async def test_full_segments_are_folded_into_a_snapshot(tmp_path: Path) -> None:
 async def test_one_process_at_a_time(tmp_path: Path) -> None:
     async with opened(tmp_path):
         with pytest.raises(BlockingIOError):
-            Journal(tmp_path).restore(Exchange(LISTED))
+            Journal(tmp_path).open(lambda stored: fold(Exchange(LISTED), stored)[0])
 
 
 async def test_a_disk_that_refuses_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exchange, journal = Exchange(LISTED), Journal(tmp_path)
-    journal.restore(exchange)
+    journal.open(lambda stored: fold(exchange, stored)[0])
     writing = asyncio.create_task(journal.run())
 
     def refuse(_: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -10,13 +10,12 @@ import pytest
 from sandbox_exchange.domain.market.pairs import LISTED
 from sandbox_exchange.domain.market.prices import DAY, RandomProcess
 from sandbox_exchange.domain.spot.commands import OpenAccount, PlaceOrder, SetPrice
-from sandbox_exchange.domain.spot.events import Event
 from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.domain.spot.orders import OrderType, Side, Status
+from sandbox_exchange.domain.wire import markets
 from sandbox_exchange.handlers.market_maker import MarketMaker
 from sandbox_exchange.handlers.streams import Hub
 from sandbox_exchange.handlers.venue import Venue
-from sandbox_exchange.views import markets
 
 SYMBOL, SEED = "BTCUSDT", 7
 MIDNIGHT = 20_781 * DAY
@@ -31,7 +30,7 @@ class Now:
     def now(self) -> int:
         return self.second * 1000
 
-    def append(self, events: Sequence[Event], at: int) -> int:
+    def append(self, record: Mapping[str, object]) -> int:
         return 1
 
     async def durable(self) -> None: ...

@@ -13,13 +13,15 @@ from aiohttp import web
 from sandbox_exchange.adapters.candle_files import replays
 from sandbox_exchange.adapters.clock import Clock
 from sandbox_exchange.adapters.journal import Journal
+from sandbox_exchange.adapters.journal_files import Stored
 from sandbox_exchange.domain.market.pairs import LISTED
-from sandbox_exchange.domain.market.prices import PriceProcess, RandomProcess, ReplayProcess
+from sandbox_exchange.domain.market.prices import Candle, PriceProcess, RandomProcess, ReplayProcess
 from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.handlers.admin import Admin
 from sandbox_exchange.handlers.doors import refusals
 from sandbox_exchange.handlers.market_maker import MarketMaker
 from sandbox_exchange.handlers.market_streams import MarketStreams
+from sandbox_exchange.handlers.recovery import fold
 from sandbox_exchange.handlers.spot_account import SpotAccount
 from sandbox_exchange.handlers.spot_public import SpotPublic
 from sandbox_exchange.handlers.streams import Hub
@@ -41,7 +43,13 @@ def build(settings: Settings) -> web.Application:
     """The exchange, restored from its journal. Raises JournalBroken, BlockingIOError (directory in use), ValueError."""
     exchange, clock, hub = Exchange(LISTED), Clock(), Hub()
     journal = Journal(settings.data_dir)
-    clock.not_before(journal.restore(exchange))
+
+    def restore(stored: Stored) -> int:
+        number, at = fold(exchange, stored)
+        clock.not_before(at)
+        return number
+
+    journal.open(restore)
     for market in exchange.state.markets.values():
         market.book.version = clock.now() * VERSIONS_PER_MS
     venue = Venue(exchange, journal, clock, hub, _processes(settings))
@@ -104,7 +112,7 @@ async def running(
 
 
 def _processes(settings: Settings) -> dict[str, PriceProcess]:
-    files = replays(settings.replay_csv)
+    files = {symbol: [Candle(*row) for row in rows] for symbol, rows in replays(settings.replay_csv).items()}
     return {
         pair.symbol: ReplayProcess(pair, files[pair.symbol]) if pair.symbol in files else RandomProcess(pair, settings.seed)
         for pair in LISTED

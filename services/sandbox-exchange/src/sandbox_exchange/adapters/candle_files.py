@@ -5,20 +5,21 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from sandbox_exchange.domain.market.prices import Candle
-
 MILLISECONDS_FROM = 10**11
 
 
-def read_candles(path: Path) -> list[Candle]:
-    """The candles of a file; timestamps in seconds or milliseconds. Raises OSError, KeyError or ValueError."""
+type Row = tuple[int, float, float, float, float, float]
+
+
+def read_candles(path: Path) -> list[Row]:
+    """The candles of a file as second, open, high, low, close, volume. Raises OSError, KeyError or ValueError."""
     with path.open(newline="") as file:
         return [_candle(row) for row in csv.DictReader(file)]
 
 
-def _candle(row: dict[str, str]) -> Candle:
+def _candle(row: dict[str, str]) -> Row:
     time = int(float(row["timestamp"]))
-    return Candle(
+    return (
         time // 1000 if time >= MILLISECONDS_FROM else time,
         float(row["open"]),
         float(row["high"]),
@@ -28,7 +29,7 @@ def _candle(row: dict[str, str]) -> Candle:
     )
 
 
-def replays(setting: str) -> dict[str, list[Candle]]:
+def replays(setting: str) -> dict[str, list[Row]]:
     """Candles by symbol, from a comma list of `BASE-QUOTE=file.csv`. Raises ValueError when it is not one."""
     result = {}
     for entry in filter(None, (part.strip() for part in setting.split(","))):

@@ -1,4 +1,4 @@
-"""The durable journal: events are appended in groups with one fsync, and nothing is told before it is on disk."""
+"""The durable journal: records are appended in groups with one fsync, and nothing is told before it is on disk."""
 
 from __future__ import annotations
 
@@ -7,14 +7,10 @@ import fcntl
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sandbox_exchange.adapters import journal_files as files
-from sandbox_exchange.domain.spot import snapshot
-from sandbox_exchange.domain.spot.events import Event, from_record, to_record
-from sandbox_exchange.domain.spot.exchange import Exchange
-
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +20,7 @@ class JournalFailed(Exception):
 
 
 class Journal:
-    """Appends events to segment files and restores an exchange from them.
+    """Appends records to segment files.
 
     `segment_records` records fill a segment; full segments are folded into the snapshot by a separate process.
     """
@@ -45,8 +41,8 @@ class Journal:
         self.committed = 0
         self.on_commit: Callable[[int], None] = lambda number: None
 
-    def restore(self, exchange: Exchange) -> int:
-        """Lock the directory and fold everything journalled into an empty exchange. The time of the last record, in ms.
+    def open(self, fold: Callable[[files.Stored], int]) -> None:
+        """Lock the directory and hand everything stored to `fold`, which returns the number of the last record.
 
         Raises JournalBroken for damaged files and BlockingIOError when another process has the directory.
         """
@@ -55,17 +51,14 @@ class Journal:
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         with files.compaction_lock(self._directory):
             found = files.segments(self._directory)
-            self.appended, at = fold(self._directory, exchange, found, live=True)
-        self.committed = self.appended
+            self.appended = self.committed = fold(files.read(self._directory, found, live=True))
         self._first = files.first_number(found[-1]) if found else self.appended + 1
         self._descriptor = files.open_segment(self._directory, self._first)
-        return at
 
-    def append(self, events: Sequence[Event], at: int) -> int:
-        """Queue the events of one command. Its number; `durable` waits for it."""
+    def append(self, record: Mapping[str, object]) -> int:
+        """Queue a record. Its number; `durable` waits for it."""
         self.appended += 1
-        record = {"n": self.appended, "at": at, "events": [to_record(event) for event in events]}
-        self._pending.append(files.encode(record))
+        self._pending.append(files.encode({"n": self.appended, **record}))
         self._wake.set()
         return self.appended
 
@@ -138,29 +131,3 @@ class Journal:
             self._compaction = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "sandbox_exchange", "compact", str(self._directory)
             )
-
-
-def fold(directory: Path, exchange: Exchange, found: Sequence[Path], *, live: bool) -> tuple[int, int]:
-    """Fold the snapshot and the given segments into an empty exchange. Number and time (ms) of the last record."""
-    number, records = files.read_snapshot(directory)
-    snapshot.load(exchange.state, records)
-    at = max((account.updated_at for account in exchange.state.accounts.values()), default=0)
-    for segment in found:
-        for record in files.read_segment(segment, is_last=live and segment == found[-1]):
-            if record["n"] <= number:
-                continue
-            if record["n"] != number + 1:
-                raise files.JournalBroken(f"Record {number + 1} is missing before {segment}.")
-            exchange.replay(from_record(event) for event in record["events"])
-            number, at = record["n"], max(at, record["at"])
-    return number, at
-
-
-def compact(directory: Path, exchange: Exchange) -> int:
-    """Fold every full segment into the snapshot, next to a running exchange. The number of the last record folded."""
-    with files.compaction_lock(directory):
-        full = files.segments(directory)[:-1]
-        last, _ = fold(directory, exchange, full, live=False)
-        if full:
-            files.write_snapshot(directory, last, snapshot.dump(exchange.state))
-        return last

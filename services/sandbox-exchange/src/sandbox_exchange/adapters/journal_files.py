@@ -8,8 +8,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,10 +47,12 @@ def segments(directory: Path) -> list[Path]:
 
 
 def segment_path(directory: Path, first: int) -> Path:
+    """Where the segment that starts with record `first` is."""
     return directory / f"journal-{first:015d}.log"
 
 
 def first_number(segment: Path) -> int:
+    """The number of a segment's first record."""
     return int(segment.stem.removeprefix("journal-"))
 
 
@@ -70,13 +73,34 @@ def read_segment(path: Path, *, is_last: bool) -> Iterator[dict[str, Any]]:
         os.truncate(path, good)
 
 
-def read_snapshot(directory: Path) -> tuple[int, Iterator[dict[str, Any]]]:
-    """The number of the last record the snapshot stands for, and its records; (0, nothing) without one."""
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What the files hold: the snapshot up to record number `last`, and the records after it. Both are read once."""
+
+    last: int
+    snapshot: Iterator[dict[str, Any]]
+    records: Iterator[dict[str, Any]]
+
+
+def read(directory: Path, found: Sequence[Path], *, live: bool) -> Stored:
+    """The snapshot and the given segments. `live` says that the last of them is still being written to."""
     path = directory / SNAPSHOT
     if not path.exists():
-        return 0, iter(())
+        return Stored(0, iter(()), _following(0, found, live=live))
     lines = _snapshot_lines(path)
-    return int(next(lines)["last"]), lines
+    last = int(next(lines)["last"])
+    return Stored(last, lines, _following(last, found, live=live))
+
+
+def _following(last: int, found: Sequence[Path], *, live: bool) -> Iterator[dict[str, Any]]:
+    for segment in found:
+        for record in read_segment(segment, is_last=live and segment == found[-1]):
+            if record["n"] <= last:
+                continue
+            if record["n"] != last + 1:
+                raise JournalBroken(f"Record {last + 1} is missing before {segment}.")
+            last += 1
+            yield record
 
 
 def _snapshot_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -112,6 +136,7 @@ def open_segment(directory: Path, first: int) -> int:
 
 
 def sync_directory(directory: Path) -> None:
+    """Make created, renamed and removed files durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -15,10 +15,10 @@ from sandbox_exchange.domain.spot.accounts import Account
 from sandbox_exchange.domain.spot.commands import Deposit, OpenAccount, SetPrice, Withdraw
 from sandbox_exchange.domain.spot.filters import check_price
 from sandbox_exchange.domain.spot.orders import Order
+from sandbox_exchange.domain.wire import ledger
 from sandbox_exchange.handlers.doors import Handler, answer
 from sandbox_exchange.handlers.market_maker import MarketMaker
 from sandbox_exchange.handlers.venue import Venue
-from sandbox_exchange.views import ledger
 
 STARTING_BALANCES = {"USDT": "100000", "BTC": "1", "ETH": "10"}
 KEY_BYTES = 32

@@ -18,6 +18,7 @@ def answer(payload: object, status: int = 200) -> web.Response:
 
 
 def refusal(error: Refused) -> web.Response:
+    """Binance's error body."""
     return answer({"code": error.code, "msg": error.message}, error.status)
 
 

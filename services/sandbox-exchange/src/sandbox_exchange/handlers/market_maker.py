@@ -11,8 +11,8 @@ from sandbox_exchange.domain.spot.events import Traded
 from sandbox_exchange.domain.spot.orders import HOUSE, ZERO, Side
 from sandbox_exchange.domain.spot.state import Market
 from sandbox_exchange.domain.spot.trading import TRADE_EPOCH
+from sandbox_exchange.domain.wire import markets
 from sandbox_exchange.handlers.venue import Venue
-from sandbox_exchange.views import markets
 
 SLOT_SECONDS = 0.1
 SLOW_DEPTH_SLOTS = 10

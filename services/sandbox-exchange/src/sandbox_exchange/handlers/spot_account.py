@@ -14,11 +14,11 @@ from sandbox_exchange.domain.spot.commands import CancelAll, CancelOrder, PlaceO
 from sandbox_exchange.domain.spot.events import OrderAccepted, Traded
 from sandbox_exchange.domain.spot.exchange import find_order
 from sandbox_exchange.domain.spot.orders import ZERO, Order, OrderType, SelfTrade, Side, TimeInForce
+from sandbox_exchange.domain.wire import orders
 from sandbox_exchange.handlers.authentication import authenticate, without_signature
 from sandbox_exchange.handlers.doors import Handler, answer, query_text
 from sandbox_exchange.handlers.parameters import Parameters
 from sandbox_exchange.handlers.venue import Venue
-from sandbox_exchange.views import orders
 
 DETAILS = {"ACK", "RESULT", "FULL"}
 

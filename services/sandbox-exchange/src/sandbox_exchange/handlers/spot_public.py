@@ -9,11 +9,11 @@ from aiohttp import web
 from sandbox_exchange.domain.market.history import INTERVALS, next_start
 from sandbox_exchange.domain.refusals import Refused
 from sandbox_exchange.domain.spot.state import Market
+from sandbox_exchange.domain.wire import markets
+from sandbox_exchange.domain.wire.amounts import amount
 from sandbox_exchange.handlers.doors import answer, query_text
 from sandbox_exchange.handlers.parameters import Parameters
 from sandbox_exchange.handlers.venue import Venue
-from sandbox_exchange.views import markets
-from sandbox_exchange.views.amounts import amount
 
 DAY_SECONDS = 86_400
 

@@ -19,6 +19,7 @@ type Wrap = Callable[[str, Mapping[str, object]], object]
 
 
 def dumps(payload: object) -> str:
+    """Compact JSON."""
     return json.dumps(payload, separators=(",", ":"))
 
 

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Protocol
 
 from sandbox_exchange.domain.market.history import Bar, History, interval_start
 from sandbox_exchange.domain.market.prices import DAY, FIRST_DAY, PriceProcess
 from sandbox_exchange.domain.spot.commands import Command
-from sandbox_exchange.domain.spot.events import Deposited, Event, OrderAccepted, OrderClosed, Traded, Withdrawn
+from sandbox_exchange.domain.spot.events import Deposited, Event, OrderAccepted, OrderClosed, Traded, Withdrawn, to_record
 from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.domain.spot.orders import HOUSE
+from sandbox_exchange.domain.wire import markets, reports
 from sandbox_exchange.handlers.streams import Hub
-from sandbox_exchange.views import markets, reports
 
 
 class EventJournal(Protocol):
     """What the venue needs of the journal."""
 
-    def append(self, events: Sequence[Event], at: int) -> int: ...
+    def append(self, record: Mapping[str, object]) -> int: ...
 
     async def durable(self) -> None: ...
 
 
 class TimeSource(Protocol):
+    """Gives the time in ms."""
+
     def now(self) -> int: ...
 
 
 def user_channel(account: str) -> str:
+    """The channel of an account's user stream."""
     return f"user:{account}"
 
 
@@ -61,7 +64,7 @@ class Venue:
         events = self.exchange.apply(command, at)
         if events:
             self._report_balances(at)
-            number = self._journal.append(events, at)
+            number = self._journal.append({"at": at, "events": [to_record(event) for event in events]})
             if self._messages:
                 self._outbox.append((number, self._messages))
                 self._messages = []

@@ -10,6 +10,8 @@ from sandbox_exchange.domain.spot.orders import ZERO, OrderType, SelfTrade, Side
 
 @dataclass(frozen=True, slots=True)
 class OpenAccount:
+    """A new account with its keys and first deposits (asset, amount)."""
+
     api_key: str
     api_secret: str
     balances: tuple[tuple[str, Decimal], ...] = ()
@@ -17,6 +19,8 @@ class OpenAccount:
 
 @dataclass(frozen=True, slots=True)
 class Deposit:
+    """Add funds to an account."""
+
     account: str
     asset: str
     amount: Decimal
@@ -24,6 +28,8 @@ class Deposit:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
+    """Take free funds from an account."""
+
     account: str
     asset: str
     amount: Decimal
@@ -58,6 +64,8 @@ class CancelOrder:
 
 @dataclass(frozen=True, slots=True)
 class CancelAll:
+    """Cancel every open order of an account in one pair."""
+
     account: str
     symbol: str
 

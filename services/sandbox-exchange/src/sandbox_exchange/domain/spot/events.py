@@ -15,6 +15,8 @@ from sandbox_exchange.domain.spot.orders import OrderType, SelfTrade, Side, Stat
 
 @dataclass(frozen=True, slots=True)
 class AccountOpened:
+    """An account exists. Its secret is kept in clear: it is needed to check signatures."""
+
     account: str
     api_key: str
     api_secret: str
@@ -23,6 +25,8 @@ class AccountOpened:
 
 @dataclass(frozen=True, slots=True)
 class Deposited:
+    """Funds came to an account from outside."""
+
     account: str
     asset: str
     amount: Decimal
@@ -31,6 +35,8 @@ class Deposited:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
+    """Funds left an account for outside."""
+
     account: str
     asset: str
     amount: Decimal

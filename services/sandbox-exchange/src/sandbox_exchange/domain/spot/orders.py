@@ -12,6 +12,8 @@ HOUSE = 0
 
 
 class Side(StrEnum):
+    """Whether base is bought or sold."""
+
     BUY = "BUY"
     SELL = "SELL"
 
@@ -21,18 +23,24 @@ class Side(StrEnum):
 
 
 class OrderType(StrEnum):
+    """How an order is priced."""
+
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"
     MARKET = "MARKET"
 
 
 class TimeInForce(StrEnum):
+    """What becomes of the part that does not trade on arrival: it rests, it ends, or nothing may trade without it."""
+
     GTC = "GTC"
     IOC = "IOC"
     FOK = "FOK"
 
 
 class Status(StrEnum):
+    """Where an order stands."""
+
     NEW = "NEW"
     PARTIALLY_FILLED = "PARTIALLY_FILLED"
     FILLED = "FILLED"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sandbox_exchange.domain.spot.accounts import Account, Balance, Fill
 from sandbox_exchange.domain.spot.orders import Order
-from sandbox_exchange.views.amounts import amount
+from sandbox_exchange.domain.wire.amounts import amount
 
 NOTHING = Balance()
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from sandbox_exchange.domain.spot.accounts import Account
 from sandbox_exchange.domain.spot.orders import Order
-from sandbox_exchange.views.orders import order_status, own_trade
+from sandbox_exchange.domain.wire.orders import order_status, own_trade
 
 
 def plain(value: Decimal) -> str:

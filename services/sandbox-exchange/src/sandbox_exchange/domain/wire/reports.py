@@ -8,8 +8,8 @@ from decimal import Decimal
 from sandbox_exchange.domain.spot.accounts import Account
 from sandbox_exchange.domain.spot.events import OrderClosed, Traded
 from sandbox_exchange.domain.spot.orders import ZERO, Order, Status
-from sandbox_exchange.views.amounts import amount
-from sandbox_exchange.views.orders import NOTHING, commission_asset
+from sandbox_exchange.domain.wire.amounts import amount
+from sandbox_exchange.domain.wire.orders import NOTHING, commission_asset
 
 
 def order_accepted(order: Order) -> dict[str, object]:

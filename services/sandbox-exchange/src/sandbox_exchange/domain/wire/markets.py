@@ -12,7 +12,7 @@ from sandbox_exchange.domain.spot.book import OrderBook
 from sandbox_exchange.domain.spot.events import Traded
 from sandbox_exchange.domain.spot.orders import ZERO, OrderType, SelfTrade, Side
 from sandbox_exchange.domain.spot.state import Market
-from sandbox_exchange.views.amounts import amount
+from sandbox_exchange.domain.wire.amounts import amount
 
 
 def exchange_information(pairs: Iterable[Pair], at: int) -> dict[str, object]:
