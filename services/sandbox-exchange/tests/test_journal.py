@@ -92,6 +92,9 @@ async def test_full_segments_are_folded_into_a_snapshot(tmp_path: Path) -> None:
         for _ in range(45):
             do(exchange, journal, Deposit("000001", "BTC", Decimal(1)))
             await journal.durable()
+        assert journal._compaction is not None
+        assert await journal._compaction.wait() == 0
+        assert (tmp_path / journal_files.SNAPSHOT).stat().st_mode & 0o777 == 0o600
     before = digest(exchange)
     compact(tmp_path, Exchange(LISTED))
     assert len(journal_files.segments(tmp_path)) == 1

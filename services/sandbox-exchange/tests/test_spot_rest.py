@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -181,3 +182,16 @@ async def test_the_operator_moves_prices_and_money(client: Any) -> None:
     _, summary = await client.admin("GET", f"/admin/accounts/{client.key}")
     assert (summary["account_id"], summary["orders"], summary["trades"]) == ("000001", 1, 1)
     assert (await client.admin("GET", "/health"))[1]["status"] == "ok"
+
+
+async def test_a_pair_can_follow_a_file_of_candles(serve: Any, tmp_path: Path) -> None:
+    start = now() // 60_000 * 60_000
+    rows = [f"{start + index * 60_000},100,110,90,{100 + index},5" for index in range(-60, 60)]
+    file = tmp_path / "candles.csv"
+    file.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]))
+    async with serve(replay_csv=f"LTC-USDT={file}") as client:
+        _, bars = await client.get("klines", symbol="LTCUSDT", interval="1m", limit=3, endTime=start - 1)
+        assert [row[1:6] for row in bars] == [
+            ["100.00000000", "110.00000000", "90.00000000", f"{100 + index}.00000000", "5.00000000"] for index in (-3, -2, -1)
+        ]
+        assert 90 <= Decimal((await client.get("ticker/price", symbol="LTCUSDT"))[1]["price"]) <= 110
