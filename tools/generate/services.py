@@ -31,7 +31,7 @@ def documentation_settings(package: str) -> Any:
     """The service's settings with placeholders where a value is required: enough to compose, never to connect."""
     settings = importlib.import_module(f"{package}.settings").Settings
     required = {name: field for name, field in settings.model_fields.items() if field.is_required()}
-    return settings(_env_file=None, **{name: PLACEHOLDERS[field.annotation] for name, field in required.items()})
+    return settings(venue="live", **{name: PLACEHOLDERS[field.annotation] for name, field in required.items()})
 
 
 def _text(document: dict[str, Any]) -> str:
