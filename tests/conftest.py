@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,7 @@ from tests.stack import Stack, running
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack() -> Iterator[Stack]:
     """A ready stack of this module's own."""
-    home: Path = tmp_path_factory.mktemp("stack")
-    with running(home) as started:
+    with running() as started:
         yield started

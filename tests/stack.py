@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -107,11 +109,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(home: Path, **settings: str) -> Iterator[Stack]:
-    """A ready stack, stopped at the end."""
+def running(**settings: str) -> Iterator[Stack]:
+    """A ready stack in a new home, stopped and removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix="hummingbus-stack-"))
+    home.chmod(0o755)  # as root, Postgres runs as another user and must get there
     stack = Stack(home, free_port(), settings)
-    stack.up()
     try:
+        stack.up()
         yield stack
     finally:
         stack.down()
+        shutil.rmtree(home)

@@ -31,14 +31,14 @@ class Target:
 
 
 @pytest.fixture(scope="session")
-def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def target() -> Iterator[Target]:
     url = os.environ.get("HUMMINGBUS_URL")
     if url is not None:
         username, password = os.environ["HUMMINGBUS_USERNAME"], os.environ["HUMMINGBUS_PASSWORD"]
         key, secret = os.environ.get("HUMMINGBUS_API_KEY"), os.environ.get("HUMMINGBUS_API_SECRET")
         yield Target(url.rstrip("/"), username, password, key, secret)
         return
-    with running(tmp_path_factory.mktemp("stack")) as stack:
+    with running() as stack:
         keys = stack.sandbox_account(USDT="1000000", BTC="5")
         yield Target(stack.url, USERNAME, PASSWORD, keys["api_key"], keys["api_secret"])
 
