@@ -15,14 +15,14 @@ up: setup  ## Start everything and return when it is ready
 down:  ## Stop everything in order
 	@$(BIN)/hummingbus down
 
-check: setup  ## Format, lint, types, import rules, house rules, generated files, unit tests
+check: setup  ## Formatting, lint, types, import rules, house rules, generated files, unit tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy libs/*/src services/*/src cli/src
+	$(BIN)/mypy libs/*/src services/*/src cli/src tools tests bench conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.fitness
 	$(BIN)/python -m tools.generate --check
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q -n 2 --dist loadfile
 
 integration: setup  ## User journeys and conformance, against a real stack of their own
 	$(BIN)/pytest -q tests/integration tests/conformance
@@ -39,3 +39,4 @@ fmt: setup  ## Format and mend what can be mended
 new-service: setup  ## NAME=price-alerts: write a new service that passes the checks
 	$(BIN)/python -m tools.scaffold "$(NAME)"
 	@tools/setup.sh --relock
+	$(BIN)/python -m tools.generate

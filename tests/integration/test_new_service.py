@@ -1,0 +1,51 @@
+"""`make new-service` gives a service that passes `make check`, tried on a copy of the project."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The project as git would commit it now."""
+    listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
+    for name in files:
+        if (PROJECT / name).is_file():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, tmp_path / name)
+    return tmp_path
+
+
+def make(folder: Path, *arguments: str) -> str:
+    """Run `make`; its output. Fails the test when it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "VIRTUAL_ENV", "MAKE"))}
+    done = subprocess.run(["make", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (
+        f"make {' '.join(arguments)} -> {done.returncode}\n{done.stdout[-5000:]}\n{done.stderr[-5000:]}"
+    )
+    return done.stdout
+
+
+def test_a_new_service_passes_the_checks(copy: Path) -> None:
+    make(copy, "new-service", "NAME=price-alerts")
+    assert (copy / "docs/generated/asyncapi-price-alerts.json").exists()
+    assert "fitness: 0 violations" in make(copy, "check")
+
+
+def test_a_bad_name_is_refused(copy: Path) -> None:
+    done = subprocess.run(
+        ["python3.12", "-m", "tools.scaffold", "Price_Alerts"], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "lower-case words" in done.stdout
+    assert not (copy / "services/Price_Alerts").exists()
