@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import asyncpg
 from contracts import naming
 from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -25,6 +24,7 @@ from service_kit.received import ForeignView, feed_place, read_event
 from service_kit.supervisor import backoff
 
 if TYPE_CHECKING:
+    import asyncpg
     from eventlog.log import EventLog
 
 logger = logging.getLogger(__name__)

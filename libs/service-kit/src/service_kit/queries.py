@@ -8,18 +8,18 @@ from collections.abc import Awaitable, Callable
 
 from contracts import naming
 from contracts.message import Metadata, Query
-from contracts.rejections import Unavailable
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from service_kit.bus import NATS_AWAY, Bus, drained
 from service_kit.dispatch import Dispatcher
-from service_kit.wire import Answer, unavailable
+from service_kit.responder import Responder
+from service_kit.wire import Answer
 
 logger = logging.getLogger(__name__)
 
 CONCURRENT = 256
-"""Queries in progress at a time in one replica, over all classes; more wait in the subscriptions' buffers."""
+"""Queries in progress at a time in one replica, over all classes."""
 
 type QueryHandler[Q: Query] = Callable[[Q, Metadata], Awaitable[bytes]]
 
@@ -32,11 +32,9 @@ class Queries:
         self._service = service
         self._bus = bus
         self._dispatcher = dispatcher
+        self._responder = Responder(bus, CONCURRENT)
         self._answers: dict[str, Callable[[Msg], Awaitable[Answer]]] = {}
         self._subscriptions: list[Subscription] = []
-        self._running: set[asyncio.Task[None]] = set()
-        self._free = asyncio.Semaphore(CONCURRENT)
-        self.declared: list[type[Query]] = []
 
     def declare[Q: Query](self, query: type[Q], handler: QueryHandler[Q]) -> None:
         """Serve `query` from `start` to `stop`; the handler gives the final JSON."""
@@ -44,7 +42,6 @@ class Queries:
         async def answer(message: Msg) -> Answer:
             return await self._dispatcher.answer(query, handler, message.data, message.headers or {})
 
-        self.declared.append(query)
         self.declare_raw(naming.query_subject(query), answer)
 
     def declare_raw(self, subject: str, answer: Callable[[Msg], Awaitable[Answer]]) -> None:
@@ -53,43 +50,25 @@ class Queries:
 
     async def start(self) -> None:
         """Serve all declared queries."""
+        queue = naming.queue_group(self._service)
         for subject, answer in self._answers.items():
-            subscription = await self._bus.client.subscribe(
-                subject, queue=naming.queue_group(self._service), cb=self._taker(answer)
-            )
-            self._subscriptions.append(subscription)
+            self._subscriptions.append(await self._bus.client.subscribe(subject, queue=queue, cb=self._taker(answer)))
         await self._bus.settle()
 
     async def stop(self) -> None:
-        """Take no more queries and answer those taken (at most 2 s)."""
-        for subscription in self._subscriptions:
-            try:
-                await drained(subscription)
-            except NATS_AWAY as error:
-                logger.debug("subscription not drained: %s", type(error).__name__)
+        """Take no more queries and answer those taken."""
+        await asyncio.gather(*(self._close(subscription) for subscription in self._subscriptions))
         self._subscriptions.clear()
-        if self._running:
-            await asyncio.wait(self._running, timeout=2)
+        await self._responder.finish()
 
     def _taker(self, answer: Callable[[Msg], Awaitable[Answer]]) -> Callable[[Msg], Awaitable[None]]:
         async def take(message: Msg) -> None:
-            await self._free.acquire()
-            task = asyncio.create_task(self._reply(answer, message))
-            self._running.add(task)
-            task.add_done_callback(self._done)
+            await self._responder.take(message, answer)
 
         return take
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._free.release()
-
-    async def _reply(self, answer: Callable[[Msg], Awaitable[Answer]], message: Msg) -> None:
-        reply = await answer(message)
-        if len(reply.body) > self._bus.client.max_payload:
-            logger.error("answer at %s is larger than the bus carries", message.subject, extra={"bytes": len(reply.body)})
-            reply = unavailable(Unavailable("The answer is larger than the message bus carries; ask for a smaller page"))
+    async def _close(self, subscription: Subscription) -> None:
         try:
-            await self._bus.client.publish(message.reply, reply.body, headers=reply.headers)
+            await drained(subscription)
         except NATS_AWAY as error:
-            logger.warning("answer not sent: %s", type(error).__name__, extra={"subject": message.subject})
+            logger.debug("subscription not drained: %s", type(error).__name__)

@@ -12,13 +12,13 @@ from contracts.message import Event, Metadata
 from contracts.registry import events
 from contracts.rejections import CommandUnreadable
 from nats.aio.msg import Msg
-from sqlalchemy import MetaData
 
 from service_kit.wire import metadata_headers, parse, read_metadata
 
 if TYPE_CHECKING:
     from eventlog.recorded import Recorded
     from eventlog.statements import Write
+    from sqlalchemy import MetaData
 
 _EVENTS = events()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from contracts import naming
 from contracts.rejections import Unavailable
-from eventlog.log import FeedPosition
+from eventlog.recorded import FeedPosition
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
