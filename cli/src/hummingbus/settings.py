@@ -22,6 +22,8 @@ PREFIXES = {
 REFERENCE_NAMES = {"accounts": ("ACCOUNT_UPDATE_INTERVAL", "BANNED_TOKENS")}
 """Variables with the reference's names, by the service that reads them."""
 
+DEFAULT_PORT = 8000
+
 EXTERNAL = {"nats_url": "NATS_URL", "database_url": "DATABASE_URL", "mqtt_url": "MQTT_URL"}
 
 

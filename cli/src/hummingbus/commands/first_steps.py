@@ -9,7 +9,7 @@ import typer
 from hummingbus.commands.sandbox_admin import AdminFailed, SandboxAdmin
 from hummingbus.home import Home
 from hummingbus.secrets import SANDBOX_ACCOUNT_MADE, load_secrets, save_secrets
-from hummingbus.settings import StackSettings
+from hummingbus.settings import DEFAULT_PORT, StackSettings
 from hummingbus.stack.report import StackReport
 
 
@@ -26,8 +26,9 @@ def print_shown_once(generated: Mapping[str, str]) -> None:
 def announce(home: Home, settings: StackSettings, report: StackReport, seconds: float) -> None:
     """Say that the stack is ready, where, and what to do next; at the first start make a funded sandbox account."""
     port = report.ports["gateway-api"]
-    if settings.port not in (None, port):
-        typer.echo(f"Port {settings.port} is taken: the gateway answers on {port}.")
+    wanted = settings.port or DEFAULT_PORT
+    if port != wanted:
+        typer.echo(f"Port {wanted} was taken: the gateway answers on {port}, also after the next start.")
     typer.echo(f"Hummingbus is ready in {seconds:.1f} s, venue {report.venue}.")
     typer.echo(f"  API              {report.url}  (user {settings.username})")
     typer.echo(f"  documentation    {report.url}/docs")

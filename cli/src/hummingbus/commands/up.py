@@ -132,7 +132,8 @@ def _tell_progress(report: StackReport, told: set[str]) -> None:
 @contextlib.contextmanager
 def _stopped_with_us(supervisor: subprocess.Popen[bytes]) -> Iterator[None]:
     """End the supervisor when we are interrupted, told to terminate, or fail."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for asked in (signal.SIGINT, signal.SIGTERM):  # a shell starts background jobs with SIGINT ignored
+        signal.signal(asked, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:

@@ -14,7 +14,7 @@ from hummingbus.embedded.postgres import PostgresCluster
 from hummingbus.embedded.process import Program, unprivileged_user
 from hummingbus.home import Home
 from hummingbus.secrets import InstallationSecrets
-from hummingbus.settings import StackSettings
+from hummingbus.settings import DEFAULT_PORT, StackSettings
 from hummingbus.stack.environment_file import rendered
 from hummingbus.stack.provisioning import DATABASE, provision
 from hummingbus.stack.readiness import http_check
@@ -28,7 +28,7 @@ CHILD_ENVIRONMENT = {
 
 def wanted_ports(settings: StackSettings) -> dict[str, int]:
     """The port each part would like, all below those the system gives to outgoing connections. External servers need none."""
-    ports = {"gateway-api": settings.port or 8000}
+    ports = {"gateway-api": settings.port or DEFAULT_PORT}
     if settings.nats_url is None:
         ports["nats"] = 4222
         if settings.mqtt_url is None:
