@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,8 +84,8 @@ class Home:
             return Path(record.read_text().strip())
         data = self.path / "postgres"
         if user is not None and not user.reaches_into(self.path):
-            digest = hashlib.sha256(str(self.path.resolve()).encode()).hexdigest()[:12]
-            data = shared / f"data-{digest}" / "postgres"
+            # Not named after our path: a home that was deleted and made anew must not find the old data.
+            data = shared / f"data-{secrets.token_hex(6)}" / "postgres"
             data.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         record.write_text(f"{data}\n")
         return data
