@@ -26,7 +26,8 @@ from eventlog.recorded import FeedPosition, Fence
 from fake_exchange import FakeExchange
 from trading.handlers.exchange import OrderTicket, Outcome
 from trading.handlers.live import Pace
-from trading.handlers.session import SessionRunner, Surroundings
+from trading.handlers.session import SessionRunner
+from trading.handlers.surroundings import Surroundings
 from trading.views import credentials
 from trading.views.order_pages import search_orders
 from trading.views.orders import OrdersView

@@ -177,6 +177,11 @@ async def test_the_shapes_of_the_contract(log: EventLog) -> None:
         "error_message": None,
     }
     assert all(isinstance(item[name], float) for name in ("amount", "price", "filled_amount", "average_fill_price", "fee_paid"))
+
+
+async def test_the_shape_of_a_trade(log: EventLog) -> None:
+    order_id = placed().order_id
+    await log.append(f"trading.order-{order_id}", 0, [placed(), submitted(), filled("5", "0.25", "99")], Metadata())
     assert json.loads(await search_trades(log, SearchTrades()))["data"] == [
         {
             "trade_id": f"{order_id}_5",

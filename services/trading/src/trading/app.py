@@ -36,8 +36,8 @@ from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
 from trading.handlers.live import Pace
 from trading.handlers.queries import Queries
-from trading.handlers.session import Surroundings
 from trading.handlers.sessions import Sessions
+from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
 from trading.views import credentials
 from trading.views.credentials import CredentialsView

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from contracts.message import Command, Metadata, Reply, utc_now
 from contracts.rejections import Rejection, Unavailable
@@ -23,15 +22,14 @@ from contracts.trading import (
 from eventlog.errors import Fenced
 from eventlog.execute import execute
 from eventlog.log import EventLog
-from eventlog.recorded import Fence
 from service_kit.supervisor import HEALTHY_AFTER, backoff
 
 from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
-from trading.handlers.exchange import Exchanges
-from trading.handlers.live import Live, Pace, session_stream, stored
+from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.orders import Orders
 from trading.handlers.outcomes import Outcomes
 from trading.handlers.reconcile import Reconciliation
+from trading.handlers.surroundings import Lease, Stoppable, Surroundings
 from trading.handlers.updates import Updates
 from trading.views.order_book import SessionOrders
 from trading.views.sessions import complete_until
@@ -40,69 +38,6 @@ logger = logging.getLogger(__name__)
 
 LEASE_POLL_SECONDS = 1.0
 STOP_SECONDS = 8.0
-
-
-class Lease(Protocol):
-    """The right to act for a session, until `lost` is set."""
-
-    fence: Fence
-    lost: asyncio.Event
-
-    @property
-    def held(self) -> bool:
-        """Whether the holder may act now."""
-        ...
-
-    async def release(self) -> None:
-        """Let another take it."""
-        ...
-
-
-class Leases(Protocol):
-    """Gives out leases."""
-
-    async def acquire(self, noun: str, id_: str, /) -> Any:
-        """A `Lease`, or None while another holds it. Raises Unavailable."""
-        ...
-
-
-class Stoppable(Protocol):
-    """A subscription."""
-
-    async def stop(self) -> None:
-        """Serve no more."""
-        ...
-
-
-class SessionCommands(Protocol):
-    """Serves commands at a session's own subjects."""
-
-    async def session_command(
-        self, command: type[Any], handler: Callable[[Any, Metadata], Awaitable[Reply]], *, account: str, connector: str
-    ) -> Stoppable:
-        """Serve until stopped."""
-        ...
-
-
-class Credentials(Protocol):
-    """The vault's answers."""
-
-    async def reveal(self, account: str, connector: str) -> tuple[int, dict[str, str]]:
-        """The credential's version and fields. Raises CredentialUnknown, Unavailable."""
-        ...
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What every session of this replica uses."""
-
-    log: EventLog
-    leases: Leases
-    commands: SessionCommands
-    credentials: Credentials
-    exchanges: Exchanges
-    holder: str
-    pace: Pace = field(default_factory=Pace)
 
 
 class Ended(Exception):
@@ -122,6 +57,8 @@ class SessionRunner:
         self._stop_reason = ""
         self._stopping = asyncio.Event()
         self._let_go = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def holding(self) -> bool:
@@ -130,14 +67,30 @@ class SessionRunner:
 
     async def run(self) -> None:
         """Hold the session whenever its lease is free, until stopped. Failures are recorded and tried again with backoff."""
+        self._idle.clear()
+        try:
+            await self._keep_trying()
+        finally:
+            self._idle.set()
+            self._let_go.set()
+
+    async def stop(self, reason: str) -> None:
+        """End `run` gracefully; returns when it ended, or after STOP_SECONDS."""
+        await self._end(reason, self._idle)
+
+    async def _end(self, reason: str, done: asyncio.Event) -> None:
+        self._stop_reason = self._stop_reason or reason
+        self._stopping.set()
+        try:
+            await asyncio.wait_for(done.wait(), STOP_SECONDS)
+        except TimeoutError:
+            logger.error("session does not stop", extra=self._fields())
+
+    async def _keep_trying(self) -> None:
         attempt = 0
         while not self._stopping.is_set():
             failure: str | None = None
-            try:
-                lease: Lease | None = await self._around.leases.acquire("session", f"{self.account}.{self.connector}")
-            except Unavailable as error:
-                lease = None
-                logger.warning("no lease: %s", error.detail, extra=self._fields())
+            lease = await self._acquire()
             if lease is not None:
                 began = asyncio.get_running_loop().time()
                 try:
@@ -145,19 +98,17 @@ class SessionRunner:
                     _still_wanted()
                 finally:
                     self._live = None
-                    await lease.release()
+                    await to_the_end(lease.release())
                 attempt = 1 if asyncio.get_running_loop().time() - began > HEALTHY_AFTER else attempt + 1
             await self._pause(LEASE_POLL_SECONDS if failure is None else backoff(attempt, first=1, longest=60))
-        self._let_go.set()
 
-    async def stop(self, reason: str) -> None:
-        """End `run` gracefully; returns when the exchange is let go of, or after STOP_SECONDS."""
-        self._stop_reason = self._stop_reason or reason
-        self._stopping.set()
+    async def _acquire(self) -> Lease | None:
         try:
-            await asyncio.wait_for(self._let_go.wait(), STOP_SECONDS)
-        except TimeoutError:
-            logger.error("session does not stop", extra=self._fields())
+            lease: Lease | None = await self._around.leases.acquire("session", f"{self.account}.{self.connector}")
+        except Unavailable as error:
+            logger.warning("no lease: %s", error.detail, extra=self._fields())
+            return None
+        return lease
 
     async def release(self, command: ReleaseSession, metadata: Metadata) -> SessionState:
         """Stop for good on this credential. Refused: OrdersOpen unless forced."""
@@ -172,7 +123,8 @@ class SessionRunner:
             if live is not None:
                 live.accepting = accepted
             raise
-        await self.stop("released")
+        # Not until `run` has ended: that waits for the answer to this very command.
+        await self._end("released", self._let_go)
         return SessionState(account=self.account, connector=self.connector, state=Phase.STOPPED.value, reason="released")
 
     async def _pause(self, seconds: float) -> None:
@@ -218,8 +170,7 @@ class SessionRunner:
             await exchange.stop()
             if self._stopping.is_set():
                 self._let_go.set()
-            for subscription in subscriptions:
-                await subscription.stop()
+            await to_the_end(_stop_all(subscriptions))
         raise Ended
 
     async def _go_live(self, live: Live, tasks: asyncio.TaskGroup, since: datetime, subscriptions: list[Stoppable]) -> None:
@@ -240,11 +191,15 @@ class SessionRunner:
             RefreshBalances: orders.refresh_balances,
             ReleaseSession: self.release,
         }
-        for command, handler in served.items():
-            subscription = await self._around.commands.session_command(
-                command, handler, account=self.account, connector=self.connector
+
+        async def serve(command: type[Command], handler: Callable[[Any, Metadata], Awaitable[Reply]]) -> None:
+            commands = self._around.commands
+            subscriptions.append(
+                await commands.session_command(command, handler, account=self.account, connector=self.connector)
             )
-            subscriptions.append(subscription)
+
+        for command, handler in served.items():
+            await to_the_end(serve(command, handler))
 
     async def _wind_down(self, live: Live, lease: Lease) -> None:
         """Take no more orders, hear the outcomes of those under way, and say that the session stopped."""
@@ -276,6 +231,23 @@ def _still_wanted() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that must not be left half done: a cancellation waits for it.
+
+    A subscription that is being made would be lost, and nats-py's reader ends for good when a flush was cancelled.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+async def _stop_all(subscriptions: list[Stoppable]) -> None:
+    await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
 
 
 async def _until_lost(lease: Lease) -> None:

@@ -13,7 +13,8 @@ from service_kit.bus import Bus, NoResponders
 from service_kit.supervisor import Supervisor
 
 from trading.domain.session import Phase
-from trading.handlers.session import SessionRunner, Surroundings, record_release
+from trading.handlers.session import SessionRunner, record_release
+from trading.handlers.surroundings import Surroundings
 from trading.views.sessions import Desired, desired_sessions
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,78 @@
+"""What a running session needs around it: leases, keys, a place to serve its commands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from contracts.message import Metadata, Reply
+from eventlog.log import EventLog
+from eventlog.recorded import Fence
+
+from trading.handlers.exchange import Exchanges
+from trading.handlers.live import Pace
+
+
+class Lease(Protocol):
+    """The right to act for a session, until `lost` is set."""
+
+    fence: Fence
+    lost: asyncio.Event
+
+    @property
+    def held(self) -> bool:
+        """Whether the holder may act now."""
+        ...
+
+    async def release(self) -> None:
+        """Let another take it."""
+        ...
+
+
+class Leases(Protocol):
+    """Gives out leases."""
+
+    async def acquire(self, noun: str, id_: str, /) -> Any:
+        """A `Lease`, or None while another holds it. Raises Unavailable."""
+        ...
+
+
+class Stoppable(Protocol):
+    """A subscription."""
+
+    async def stop(self) -> None:
+        """Serve no more."""
+        ...
+
+
+class SessionCommands(Protocol):
+    """Serves commands at a session's own subjects."""
+
+    async def session_command(
+        self, command: type[Any], handler: Callable[[Any, Metadata], Awaitable[Reply]], *, account: str, connector: str
+    ) -> Stoppable:
+        """Serve until stopped."""
+        ...
+
+
+class Credentials(Protocol):
+    """The vault's answers."""
+
+    async def reveal(self, account: str, connector: str) -> tuple[int, dict[str, str]]:
+        """The credential's version and fields. Raises CredentialUnknown, Unavailable."""
+        ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every session of this replica uses."""
+
+    log: EventLog
+    leases: Leases
+    commands: SessionCommands
+    credentials: Credentials
+    exchanges: Exchanges
+    holder: str
+    pace: Pace = field(default_factory=Pace)
