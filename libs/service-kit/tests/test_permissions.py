@@ -31,6 +31,15 @@ def login(url: str, name: str) -> str:
     return url.replace("://", f"://{name}:{name}@")
 
 
+async def ask_as_the_gateway(url: str) -> None:
+    client = Bus("gateway-api", login(url, "gateway-api"))
+    await client.start()
+    assert await client.command(CreateAccount(account="a"), AccountChanged, Metadata())
+    health = await client.client.request(naming.health_subject("trading"), b"", 2)
+    assert b'"ready"' in health.data
+    await client.stop()
+
+
 async def test_all_of_the_kit_is_permitted(guarded_nats, database_url, caplog):
     accounts = Service(
         "accounts",
@@ -68,12 +77,7 @@ async def test_all_of_the_kit_is_permitted(guarded_nats, database_url, caplog):
         lease = await trading.leases.acquire("session", "a1.binance")
         assert await trading.leases.acquire("session", "a1.binance") is None
         await lease.release()
-        client = Bus("gateway-api", login(guarded_nats, "gateway-api"))
-        await client.start()
-        assert await client.command(CreateAccount(account="a"), AccountChanged, Metadata())
-        health = await client.client.request(naming.health_subject("trading"), b"", 2)
-        assert b'"ready"' in health.data
-        await client.stop()
+        await ask_as_the_gateway(guarded_nats)
         await trading.stop()
         await accounts.stop()
     assert "Permissions" not in caplog.text

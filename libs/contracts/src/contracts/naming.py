@@ -157,6 +157,11 @@ def bucket_subjects(bucket: str) -> str:
     return f"$KV.{bucket}.>"
 
 
+def pull_subject(stream: str, consumer: str) -> str:
+    """Where NATS takes the pull requests of a consumer."""
+    return f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+
+
 def message_name(message: type[Message]) -> str:
     """The one name of a message class."""
     return message.__name__

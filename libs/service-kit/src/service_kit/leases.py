@@ -21,6 +21,7 @@ from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, KeyW
 from nats.js.kv import KeyValue
 
 from service_kit.bus import NATS_AWAY, Bus
+from service_kit.process_identity import is_dead, this_process
 
 if TYPE_CHECKING:
     from eventlog.log import EventLog, Fence
@@ -139,17 +140,18 @@ class Leases:
             detail = "The lease store cannot be reached"
             raise Unavailable(detail)
         name = naming.lease_key(noun, id_)
-        value = json.dumps({"holder": self._holder, "lease": uuid.uuid4().hex}).encode()
+        value = json.dumps({"holder": self._holder, "lease": uuid.uuid4().hex, "process": this_process()}).encode()
         asked = time.monotonic()
         try:
             bucket = await self._bucket()
-            entry = _Entry(bucket, name, value, await bucket.create(name, value))
-        except KeyWrongLastSequenceError:
-            return None
+            revision = await self._create(bucket, name, value)
         except NATS_AWAY as error:
             detail = f"The lease store cannot be reached: {type(error).__name__}"
             raise Unavailable(detail) from error
+        if revision is None:
+            return None
         # Raised only now: a replica that loses the race must not fence off the winner.
+        entry = _Entry(bucket, name, value, revision)
         lease = Lease(name, await self._log.raise_fence(name), entry, asked=asked, ttl=self._ttl)
         self._held = [each for each in self._held if not each.lost.is_set()]
         self._held.append(lease)
@@ -159,6 +161,21 @@ class Leases:
         """Release what is held."""
         await asyncio.gather(*(lease.release() for lease in self._held if not lease.lost.is_set()))
         self._held.clear()
+
+    async def _create(self, bucket: KeyValue, name: str, value: bytes) -> int | None:
+        """Write the lease where there is none, or in the place of one whose process is dead; the revision, or None."""
+        try:
+            return await bucket.create(name, value)
+        except KeyWrongLastSequenceError:
+            pass
+        try:
+            left = await bucket.get(name)
+            if left.value is None or left.revision is None or not is_dead(json.loads(left.value).get("process", {})):
+                return None
+            # A process that was killed on this machine holds nothing any more: no need to wait for the TTL.
+            return await bucket.update(name, value, last=left.revision)
+        except (KeyNotFoundError, KeyWrongLastSequenceError):
+            return None
 
     async def _bucket(self) -> KeyValue:
         jetstream = self._bus.jetstream

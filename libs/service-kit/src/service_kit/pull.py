@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections import deque
 
+from contracts import naming
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js.api import Header, StatusCode
@@ -31,7 +32,7 @@ class Pull:
     def __init__(self, bus: Bus, stream: str, consumer: str, *, limit: int) -> None:
         """No I/O. `limit`: messages in one request, and at most in one batch."""
         self._bus = bus
-        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{consumer}"
+        self._next = naming.pull_subject(stream, consumer)
         self._limit = limit
         self._queue: deque[Msg] = deque()
         self._arrived = asyncio.Event()
