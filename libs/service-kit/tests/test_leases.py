@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import subprocess
 import time
 
+import psutil
 import pytest
 from contracts import naming
 from contracts.rejections import Unavailable
 from eventually import eventually
 from service_kit.bus import Bus
 from service_kit.leases import Leases
+from service_kit.process_identity import is_dead, this_process
 
 TTL = 1.2
 
@@ -106,3 +110,32 @@ async def test_without_a_lease_store_it_is_unavailable(log, killable_nats):
     with pytest.raises(Unavailable):
         await asyncio.wait_for(leases(bus, log).acquire("session", "a1.binance"), 8)
     await bus.stop()
+
+
+async def left_by(process: subprocess.Popen, bus: Bus, log) -> None:
+    """A lease as the process would have taken it."""
+    await (await leases(bus, log).acquire("session", "warm.up")).release()
+    left = {**this_process(), "pid": process.pid, "started": psutil.Process(process.pid).create_time()}
+    bucket = await bus.jetstream.key_value(naming.LEASE_BUCKET)
+    await bucket.create(naming.lease_key("session", "a1.binance"), json.dumps({"lease": "theirs", "process": left}).encode())
+
+
+async def test_the_lease_of_a_killed_process_is_free_at_once(log, bus):
+    process = subprocess.Popen(["sleep", "60"])  # noqa: ASYNC220
+    await left_by(process, bus, log)
+    assert await leases(bus, log).acquire("session", "a1.binance") is None
+    process.kill()
+    process.wait()
+    one, two = leases(bus, log), leases(bus, log, "r2")
+    first, second = await asyncio.gather(one.acquire("session", "a1.binance"), two.acquire("session", "a1.binance"))
+    assert (first is None) != (second is None)
+    await one.stop()
+    await two.stop()
+
+
+def test_a_process_elsewhere_is_not_known_to_be_dead():
+    mine = this_process()
+    assert not is_dead(mine)
+    assert is_dead({**mine, "started": mine["started"] - 100})
+    assert not is_dead({**mine, "started": mine["started"] - 100, "machine": "another"})
+    assert not is_dead({})
