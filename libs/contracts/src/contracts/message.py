@@ -51,7 +51,7 @@ Time = AwareDatetime
 
 
 def _secret_text(value: object) -> object:
-    """JSON values as the text the engine's config maps read: `true`, `12`, `a,b` for a list, JSON for an object; null is empty."""
+    """JSON values as text for the engine's config maps: `true`, `12`, `a,b` for a list, JSON for an object; null is empty."""
     match value:
         case None:
             return ""
