@@ -36,7 +36,7 @@ from trading.views.trade_pages import search_trades
 from trading.views.trades import TradesView
 
 ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
-FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2)
+FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2, fills_late=0.1)
 
 
 def new_log(database_url: str) -> EventLog:

@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 from contracts.message import Metadata
-from contracts.rejections import Unavailable
+from contracts.rejections import CommandUnreadable, Unavailable
 from contracts.trading import (
     CancelOrders,
+    OrderAboveMaximum,
     OrderBelowMinimum,
     OrderIdReused,
     OrderNotOpen,
@@ -82,6 +83,22 @@ async def test_refusals_name_the_rule_and_both_numbers(
     with pytest.raises(rejection, match=text):
         await rig.place(**changes)
     assert rig.exchange.submits == []
+
+
+async def test_amounts_beyond_any_exchange_are_refused(rig: Rig) -> None:
+    await rig.start()
+    with pytest.raises(OrderAboveMaximum, match="more digits"):
+        await rig.place(amount=Decimal("1E+40"))
+    with pytest.raises(OrderAboveMaximum, match="max_order_size 9000"):
+        await rig.place(amount=Decimal(10000))
+
+
+async def test_a_command_for_another_session_is_not_taken(rig: Rig) -> None:
+    await rig.start()
+    with pytest.raises(CommandUnreadable):
+        await rig.place(account="other")
+    with pytest.raises(CommandUnreadable):
+        await rig.commands.handlers["CancelOrders"](CancelOrders(account=ACCOUNT, connector="kraken"), Metadata())
 
 
 async def test_a_refused_submit_fails_the_order_with_the_exchanges_reason(rig: Rig) -> None:

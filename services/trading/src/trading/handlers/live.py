@@ -36,6 +36,7 @@ class Pace:
     """How patient a session is, in seconds.
 
     `settle`: after which nothing of ours can still be on its way to the exchange; longer than the exchange's receive window.
+    `fills_late`: how long executions may trail the report they belong to.
     `overlap`: how far before the last reconciliation the trade history is read again.
     """
 
@@ -47,6 +48,7 @@ class Pace:
     overlap: float = 300.0
     checkpoint: float = 3600.0
     drain: float = 2.0
+    fills_late: float = 2.0
 
 
 @dataclass(slots=True)
@@ -54,7 +56,8 @@ class Tracked:
     """An order that may be alive. `ticket.order_id` is the exchange's client order id, `order_id` ours; they rarely differ.
 
     `submitting` and `cancelling` are the effects under way, `resolving` the task that asks for an unknown outcome,
-    `missing_since` the loop time at which the exchange first said that it does not know the order.
+    `missing_since` the loop time at which the exchange first said that it does not know the order, `short_since` that at which
+    it first called the order filled while the known executions fell short of its amount.
     """
 
     order_id: str
@@ -64,6 +67,7 @@ class Tracked:
     cancelling: asyncio.Task[None] | None = None
     resolving: asyncio.Task[None] | None = None
     missing_since: float | None = None
+    short_since: float | None = None
 
     @property
     def busy(self) -> bool:
@@ -125,7 +129,7 @@ class Live:
     """What the parts of a running session share.
 
     `spawn` runs a background task that ends with the session; `held` asks whether the session may still act; `pairs` are the
-    trading pairs something happened on since they were last reconciled.
+    trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange lists past trades.
     """
 
     def __init__(
@@ -147,6 +151,7 @@ class Live:
         self.spawn = spawn
         self.held = held
         self.accepting = False
+        self.trades_listed = True
         self.placing = 0
         self.quiet = asyncio.Event()
         self.quiet.set()

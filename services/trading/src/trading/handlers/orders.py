@@ -2,32 +2,38 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+import asyncio
+from decimal import Decimal, InvalidOperation
 
 from contracts.message import Metadata, utc_now
-from contracts.rejections import Unavailable
+from contracts.rejections import CommandUnreadable, Unavailable
 from contracts.trading import (
     Balance,
     BalancesRead,
     CancelOrder,
     CancelOrders,
     CancelRequested,
+    OrderAboveMaximum,
     OrderAccepted,
     OrderIdReused,
     OrderPlaced,
+    OrderStatus,
     OrderType,
     OrderUnknown,
     PlaceOrder,
     RefreshBalances,
 )
-from eventlog.execute import execute
+from eventlog.errors import Fenced
+from eventlog.execute import execute, load
 
+from trading.domain import money
 from trading.domain.order import ORDER, same_request
-from trading.domain.order_commands import Place, RequestCancel
+from trading.domain.order_commands import Place, RecordRefused, RequestCancel
+from trading.domain.order_state import Order
 from trading.domain.rules import Market
 from trading.domain.session import RecordBalances
 from trading.handlers.exchange import OrderTicket, TradingRule
-from trading.handlers.live import Live, Tracked, order_stream
+from trading.handlers.live import STORE_AGAIN_SECONDS, Live, Tracked, order_stream, ticket_of
 from trading.handlers.outcomes import Outcomes
 
 
@@ -44,7 +50,7 @@ class Orders:
         The same command again is the same order. Refused as `PlaceOrder` says, and OrderIdReused; Unavailable before the
         first reconciliation.
         """
-        self._check_accepting()
+        self._check_accepting(command)
         with self._live.order_coming():
             return await self._place(command, metadata)
 
@@ -54,26 +60,57 @@ class Orders:
             raise Unavailable(f"{live.connector} is not ready: {missing}")
         order_id = live.exchange.client_order_id(metadata.message_id)
         place = Place(order=command, order_id=order_id, market=await self._market(command))
-        done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence)
+        try:
+            done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence)
+        except Unavailable:
+            # Perhaps stored all the same.
+            live.spawn(self._tidy_up(order_id))
+            raise
         placed = done.state.origin
         if not isinstance(placed, OrderPlaced) or not same_request(placed, command):
             raise OrderIdReused(f"Order '{order_id}' was placed by this command id with another body")
-        if done.events and not done.repeated:
+        if not done.repeated or await self._never_sent(order_id):
             tracked = Tracked(order_id, _ticket(placed), done.state)
             live.tracked[order_id] = tracked
             self._outcomes.submit(tracked, metadata)
         return _accepted(placed)
 
+    async def _never_sent(self, order_id: str) -> bool:
+        """Whether an order is stored that this session did not get to send, because its database did not confirm it.
+
+        The orders of earlier sessions are all followed since this one started, and those it sent are too until they end.
+        """
+        if order_id in self._live.tracked:
+            return False
+        state, _ = await load(self._live.log, ORDER, order_stream(order_id))
+        return state.status is OrderStatus.SUBMITTED and order_id not in self._live.tracked
+
+    async def _tidy_up(self, order_id: str) -> None:
+        """Fail an order that was stored without being confirmed, when nobody repeats its command for the settle time."""
+        await asyncio.sleep(self._live.pace.settle)
+        while True:
+            try:
+                row = await self._live.stored_orders.by_order_id(order_id)
+                if row is not None and await self._never_sent(order_id):
+                    tracked = Tracked(order_id, ticket_of(row), Order())
+                    refused = RecordRefused(reason="The order was not confirmed in time and not sent", evidence="not sent")
+                    await self._live.record(tracked, refused)
+                return
+            except Fenced:
+                raise
+            except Unavailable:
+                await asyncio.sleep(STORE_AGAIN_SECONDS)
+
     async def cancel(self, command: CancelOrder, metadata: Metadata) -> CancelRequested:
         """Store the wish and send the cancel in the background. Refused: OrderUnknown, OrderNotOpen."""
-        self._check_accepting()
+        self._check_accepting(command)
         tracked = await self._find(command.order_id)
         await self._request_cancel(tracked, metadata)
         return CancelRequested(order_ids=(command.order_id,))
 
     async def cancel_all(self, command: CancelOrders, metadata: Metadata) -> CancelRequested:
         """Cancel all open orders, or those of one pair, in the background; the ids whose cancel was started."""
-        self._check_accepting()
+        self._check_accepting(command)
         started: list[str] = []
         for row in await self._live.stored_orders.open(command.trading_pair):
             tracked = await self._live.tracked_of(row)
@@ -87,8 +124,10 @@ class Orders:
         balances, version = await record_balances(self._live, refresh=True)
         return BalancesRead(account=command.account, connector=command.connector, balances=balances, version=version)
 
-    def _check_accepting(self) -> None:
+    def _check_accepting(self, command: PlaceOrder | CancelOrder | CancelOrders) -> None:
         live = self._live
+        if (command.account, command.connector) != (live.account, live.connector):
+            raise CommandUnreadable(f"sent to the session of {live.account} on {live.connector}", field="account")
         if not live.accepting or not live.held():
             raise Unavailable(f"The session of {live.account} on {live.connector} is not ready to take commands")
 
@@ -103,12 +142,16 @@ class Orders:
         if rule is None:
             return Market(rule=None, listed=tuple(rules), order_types=types, amount=command.amount)
         limit = command.order_type is not OrderType.MARKET
-        below, above = self._around(rule, command.price) if limit and command.price is not None else (None, None)
+        try:
+            amount = exchange.quantize_amount(pair, command.amount)
+            below, above = self._around(rule, command.price) if limit and command.price is not None else (None, None)
+        except InvalidOperation as error:
+            raise OrderAboveMaximum(f"amount or price has more digits than {command.connector} can trade") from error
         return Market(
             rule=rule,
             listed=(),
             order_types=types,
-            amount=exchange.quantize_amount(pair, command.amount),
+            amount=amount,
             price_below=below,
             price_above=above,
             reference_price=None if limit else await exchange.price(pair),
@@ -120,7 +163,7 @@ class Orders:
         below = quantize(rule.trading_pair, price)
         if below == price:
             return below, below
-        above = quantize(rule.trading_pair, below + rule.min_price_increment)
+        above = quantize(rule.trading_pair, money.add(below, rule.min_price_increment))
         return below, above if above >= price else below
 
     async def _find(self, order_id: str) -> Tracked:
@@ -137,7 +180,8 @@ class Orders:
         live = self._live
         command = RequestCancel(order_id=tracked.order_id, account=live.account, connector=live.connector)
         done = await execute(live.log, ORDER, order_stream(tracked.order_id), command, metadata, fence=live.fence)
-        live.follow(tracked, done.state)
+        if not done.repeated:
+            live.follow(tracked, done.state)
         self._outcomes.cancel(tracked, metadata)
 
 

@@ -102,8 +102,17 @@ class Outcomes:
         if report.status is ReportStatus.NOT_FOUND and not tracked.state.acknowledged:
             return 0, True
         recovered, complete = await self.read_fills(tracked, report.executed)
+        if report.executed is None and report.status is ReportStatus.FILLED:
+            return recovered, self._whole(tracked)
         # An exchange that no longer knows the order, or never filled it, has no executions to wait for.
-        return recovered, complete or (report.executed is None and report.status is not ReportStatus.FILLED)
+        return recovered, complete or report.executed is None
+
+    def _whole(self, tracked: Tracked) -> bool:
+        """Without a number from the exchange, executions that stay short of the amount for the settle time are the whole."""
+        now = asyncio.get_running_loop().time()
+        if tracked.short_since is None:
+            tracked.short_since = now
+        return tracked.state.full or now - tracked.short_since >= self._live.pace.settle
 
     def _missing_long_enough(self, tracked: Tracked) -> bool:
         """One "not found" for an order that was once there is no proof; the same answer after the settle time is."""
@@ -149,6 +158,9 @@ class Outcomes:
                     reason="cancelled", evidence="the exchange acknowledged the cancel", time=outcome.time
                 )
                 await self._live.record(tracked, command, cause)
+                if not self._live.trades_listed:
+                    # Executions that came before the cancel will be in no listing, should their messages be lost.
+                    self.ask_later(tracked, self._live.pace.fills_late)
                 return True
             case Refused():
                 return await self._cancel_refused(tracked, outcome.reason)

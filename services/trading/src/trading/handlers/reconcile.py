@@ -82,10 +82,11 @@ class Reconciliation:
         """Reconcile periodically and whenever asked to, for ever. An exchange that is away is told of and tried again."""
         live = self._live
         while True:
-            # Several askers within a moment are served by one run.
-            await asyncio.sleep(live.pace.ask)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(live.reconcile_now.wait(), live.pace.reconcile)
+            if not live.reconnected:
+                # Many orders placed elsewhere are served by one run: each costs the exchange's request weight.
+                await asyncio.sleep(live.pace.ask_longest)
             live.reconcile_now.clear()
             notable, live.reconnected = live.reconnected, False
             try:
@@ -93,10 +94,10 @@ class Reconciliation:
             except Fenced:
                 raise
             except Unavailable as error:
-                live.reconnected = live.reconnected or notable
-                live.reconcile_now.set()
                 await live.record_session(Fail(account=live.account, connector=live.connector, reason=error.detail))
                 await asyncio.sleep(live.pace.ask_longest)
+                live.reconnected = live.reconnected or notable
+                live.reconcile_now.set()
 
     async def _unproven(self, tracked: Tracked, action: Action, reason: str) -> None:
         await self._live.record(tracked, RecordUnproven(action=action, reason=reason))
@@ -209,6 +210,7 @@ class Reconciliation:
 
     async def _backfill_pair(self, pair: str, since: datetime) -> None:
         fills = await self._live.exchange.trades_since(pair, since)
+        self._live.trades_listed = fills is not None
         if fills:
             stored = await self._live.stored_orders.trade_ids_since(pair, since)
             missed = [fill for fill in fills if fill.trade_id not in stored]

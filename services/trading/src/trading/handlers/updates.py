@@ -17,9 +17,6 @@ from trading.handlers.reconcile import Reconciliation
 
 logger = logging.getLogger(__name__)
 
-FILLS_LATE_SECONDS = 2.0
-"""How long executions may trail the report of a filled order before they are asked for."""
-
 
 class Updates:
     """Consumes one session's updates, in order."""
@@ -76,13 +73,15 @@ class Updates:
             return
         await self._live.record(tracked, heard(report))
         if self._unexplained(tracked, report):
-            self._outcomes.ask_later(tracked, FILLS_LATE_SECONDS)
+            self._outcomes.ask_later(tracked, self._live.pace.fills_late)
 
     def _unexplained(self, tracked: Tracked, report: OrderReport) -> bool:
-        """Whether the exchange tells of more executions than are known."""
-        if report.status is ReportStatus.FILLED and not tracked.state.full:
-            return True
-        return report.executed is not None and report.executed > tracked.state.filled_amount
+        """Whether the exchange tells, or may tell, of more executions than are known."""
+        if tracked.state.full:
+            return False
+        if report.executed is None:
+            return report.status in (ReportStatus.FILLED, ReportStatus.CANCELLED)
+        return report.status is ReportStatus.FILLED or report.executed > tracked.state.filled_amount
 
     async def _find(self, client_order_id: str | None, exchange_order_id: str | None) -> Tracked | None:
         while True:
