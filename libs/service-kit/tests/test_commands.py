@@ -172,7 +172,7 @@ async def test_a_session_command_is_served_from_start_to_stop(make_service, bus)
 
     command = RefreshBalances(account="a1", connector="binance")
     subject = naming.session_command_subject("a1", "binance", RefreshBalances)
-    for _ in range(2):
+    for _ in range(10):
         with pytest.raises(NoResponders):
             await bus.command(command, BalancesRead, Metadata(), subject=subject)
         subscription = await service.session_command(RefreshBalances, refresh, account="a1", connector="binance")
@@ -218,3 +218,34 @@ async def test_the_trace_goes_from_caller_to_handler(make_service, bus):
     assert seen[0] is not None
     assert seen[0].split("-")[1] == trace
     assert "b7ad6b7169203331" not in seen[0]
+
+
+async def test_no_request_is_dropped_while_sessions_come_and_go(make_service, bus):
+    service = make_service("trading")
+    await service.start()
+    outcomes: list[str] = []
+
+    async def refresh(command: RefreshBalances, _metadata: Metadata) -> BalancesRead:
+        return BalancesRead(account=command.account, connector=command.connector, balances=())
+
+    async def ask() -> None:
+        command = RefreshBalances(account="a1", connector="binance")
+        subject = naming.session_command_subject("a1", "binance", RefreshBalances)
+        while True:
+            try:
+                await bus.command(command, BalancesRead, Metadata(), subject=subject, timeout=1)
+                outcomes.append("answered")
+            except NoResponders:
+                outcomes.append("nobody")
+
+    async with asyncio.TaskGroup() as group:
+        asking = [group.create_task(ask()) for _ in range(8)]
+        for _ in range(20):
+            subscription = await service.session_command(RefreshBalances, refresh, account="a1", connector="binance")
+            await asyncio.sleep(0.02)
+            await subscription.stop()
+        await asyncio.sleep(1.1)
+        for task in asking:
+            task.cancel()
+    assert {"answered", "nobody"} == set(outcomes)
+    assert outcomes.count("answered") > 50

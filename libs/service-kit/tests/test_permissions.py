@@ -41,13 +41,11 @@ async def ask_as_the_gateway(url: str) -> None:
 
 
 async def test_all_of_the_kit_is_permitted(guarded_nats, database_url, caplog):
-    accounts = Service(
-        "accounts",
-        ServiceSettings(nats_url=login(guarded_nats, "accounts")),
-        log=EventLog(database_url, context="accounts"),
-    )
+    url = login(guarded_nats, "accounts")
+    accounts = Service("accounts", ServiceSettings(nats_url=url), log=EventLog(database_url, context="accounts"))
     reader = EventLog(database_url, context="trading", tables=[NamesView.metadata])
-    trading = Service("trading", ServiceSettings(nats_url=login(guarded_nats, "trading")), log=reader)
+    url = login(guarded_nats, "trading")
+    trading = Service("trading", ServiceSettings(nats_url=url), log=reader)
 
     async def create(command: CreateAccount, _metadata: Metadata) -> AccountChanged:
         return AccountChanged(account=command.account, version=1)

@@ -7,7 +7,6 @@ unhandled error would send no reply at all, and its workers answer 32 callers at
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -17,12 +16,10 @@ from faststream.nats import NatsBroker, NatsMessage
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from service_kit.bus import NATS_AWAY, Bus, drained
+from service_kit.bus import Bus
 from service_kit.dispatch import Dispatcher
 from service_kit.responder import Responder
 from service_kit.wire import Answer
-
-logger = logging.getLogger(__name__)
 
 CONCURRENT = 64
 """Commands of one class in progress at a time in one replica."""
@@ -60,10 +57,7 @@ class Subscription:
         subscription = self._subscriber.subscription
         if subscription is not None:
             # Drained before FastStream stops: it drops, unanswered, what arrives while it stops.
-            try:
-                await drained(subscription)
-            except NATS_AWAY as error:
-                logger.debug("subscription not drained: %s", type(error).__name__)
+            await self._bus.drain(subscription)
             self._subscriber.subscription = None
         await self._subscriber.stop()
         await self._responder.finish()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 
 from contracts import naming
@@ -11,12 +10,10 @@ from contracts.message import Metadata, Query
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from service_kit.bus import NATS_AWAY, Bus, drained
+from service_kit.bus import Bus
 from service_kit.dispatch import Dispatcher
 from service_kit.responder import Responder
 from service_kit.wire import Answer
-
-logger = logging.getLogger(__name__)
 
 CONCURRENT = 256
 """Queries in progress at a time in one replica, over all classes."""
@@ -57,7 +54,7 @@ class Queries:
 
     async def stop(self) -> None:
         """Take no more queries and answer those taken."""
-        await asyncio.gather(*(self._close(subscription) for subscription in self._subscriptions))
+        await asyncio.gather(*(self._bus.drain(subscription) for subscription in self._subscriptions))
         self._subscriptions.clear()
         await self._responder.finish()
 
@@ -66,9 +63,3 @@ class Queries:
             await self._responder.take(message, answer)
 
         return take
-
-    async def _close(self, subscription: Subscription) -> None:
-        try:
-            await drained(subscription)
-        except NATS_AWAY as error:
-            logger.debug("subscription not drained: %s", type(error).__name__)
