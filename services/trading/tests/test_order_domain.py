@@ -23,6 +23,7 @@ from trading.domain.order_commands import (
     Heard,
     RecordCancelled,
     RecordCancelRefused,
+    RecordFills,
     RecordRefused,
     RecordSubmitted,
     RecordUnproven,
@@ -103,6 +104,11 @@ def test_fills_complete_the_order_once_whatever_their_order() -> None:
     whole = some.when(fill("1", "0.6", "100")).then(filled("1", "0.6", "100"), completed("1", "96"))
     whole.when(fill("1", "0.6", "100")).then_nothing()
     whole.when(fill("2", "0.4", "90")).then_nothing()
+
+
+def test_fills_heard_together_are_the_same_as_one_by_one() -> None:
+    several = RecordFills(fills=(fill("1", "0.4"), fill("1", "0.4"), fill("2", "0.6"), fill("3", "0.1")))
+    PLACED.when(several).then(filled("1", "0.4"), filled("2", "0.6"), completed(), filled("3", "0.1"))
 
 
 def test_fills_before_the_acknowledgement_prove_the_order() -> None:

@@ -39,6 +39,7 @@ from trading.domain.order_commands import (
     RecordCancelRefused,
     RecordExternal,
     RecordFill,
+    RecordFills,
     RecordRefused,
     RecordReport,
     RecordSubmitted,
@@ -62,6 +63,8 @@ def decide(state: Order, command: OrderCommand) -> Sequence[OrderEvent]:  # noqa
             return _request_cancel(state, command)
         case RecordFill():
             return _record_fill(state, command)
+        case RecordFills():
+            return _record_fills(state, command)
         case RecordReport():
             return _record_report(state, command)
         case RecordUnproven():
@@ -160,6 +163,16 @@ def _record_fill(state: Order, command: RecordFill) -> Events:
         events.append(_resolved(state, command.exchange_order_id, f"execution {command.trade_id}"))
     filled = evolve(state, fill)
     return [*events, fill, *_completion(filled, command.order_id)]
+
+
+def _record_fills(state: Order, command: RecordFills) -> Events:
+    events: Events = []
+    for fill in command.fills:
+        new = _record_fill(state, fill)
+        for event in new:
+            state = evolve(state, event)
+        events += new
+    return events
 
 
 def _completion(state: Order, order_id: str) -> Events:

@@ -105,6 +105,12 @@ class RecordFill(_Internal):
     time: datetime
 
 
+class RecordFills(_Internal):
+    """Executions of one order that were heard together."""
+
+    fills: tuple[RecordFill, ...]
+
+
 class RecordReport(_Internal):
     """The exchange's word on the order.
 
@@ -151,6 +157,7 @@ OrderCommand = (
     | RecordRefused
     | RecordUnproven
     | RecordFill
+    | RecordFills
     | RecordReport
     | RequestCancel
     | RecordCancelled

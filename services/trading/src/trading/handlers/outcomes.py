@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import count
 from typing import assert_never
 
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
+from contracts.trading import OrderFilled
 
 from trading.domain.order_commands import (
     Action,
@@ -17,6 +19,7 @@ from trading.domain.order_commands import (
     RecordCancelled,
     RecordCancelRefused,
     RecordFill,
+    RecordFills,
     RecordRefused,
     RecordReport,
     RecordSubmitted,
@@ -64,11 +67,26 @@ class Outcomes:
         await self._live.record(tracked, heard(report, asked=True, settled=settled, fills_read=complete))
         return recovered
 
-    async def record_fill(self, tracked: Tracked, fill: Fill) -> int:
-        """Record one execution; 1 when it was new."""
-        if fill.trade_id in tracked.state.trade_ids:
+    async def record_fills(self, tracked: Tracked, fills: Sequence[Fill]) -> int:
+        """Record executions of an order in one append; how many were new."""
+        new = tuple(self._fill(tracked, fill) for fill in fills if fill.trade_id not in tracked.state.trade_ids)
+        if not new:
             return 0
-        command = RecordFill(
+        events = await self._live.record(tracked, RecordFills(fills=new))
+        return sum(1 for event in events if isinstance(event, OrderFilled))
+
+    async def read_fills(self, tracked: Tracked, executed: Decimal | None) -> tuple[int, bool]:
+        """Record the executions that are missing up to `executed`; how many were new, and whether now all are known."""
+        if executed is not None and executed <= tracked.state.filled_amount:
+            return 0, True
+        fills = await self._live.exchange.fills_of(tracked.ticket)
+        recovered = await self.record_fills(tracked, fills)
+        if executed is None:
+            return recovered, bool(fills)
+        return recovered, tracked.state.filled_amount >= executed
+
+    def _fill(self, tracked: Tracked, fill: Fill) -> RecordFill:
+        return RecordFill(
             order_id=tracked.order_id,
             trade_id=fill.trade_id,
             exchange_order_id=fill.exchange_order_id,
@@ -84,19 +102,6 @@ class Outcomes:
             is_maker=fill.is_maker,
             time=fill.time,
         )
-        return 1 if await self._live.record(tracked, command) else 0
-
-    async def read_fills(self, tracked: Tracked, executed: Decimal | None) -> tuple[int, bool]:
-        """Record the executions that are missing up to `executed`; how many were new, and whether now all are known."""
-        if executed is not None and executed <= tracked.state.filled_amount:
-            return 0, True
-        fills = await self._live.exchange.fills_of(tracked.ticket)
-        recovered = 0
-        for fill in fills:
-            recovered += await self.record_fill(tracked, fill)
-        if executed is None:
-            return recovered, bool(fills)
-        return recovered, tracked.state.filled_amount >= executed
 
     async def _read_fills(self, tracked: Tracked, report: OrderReport) -> tuple[int, bool]:
         if report.status is ReportStatus.NOT_FOUND and not tracked.state.acknowledged:

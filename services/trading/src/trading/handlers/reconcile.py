@@ -253,7 +253,7 @@ class Reconciliation:
     async def _attribute(self, fill: Fill) -> Tracked | None:
         tracked = await self._live.find(fill.order_id, fill.exchange_order_id)
         if tracked is not None:
-            self._fills += await self._outcomes.record_fill(tracked, fill)
+            self._fills += await self._outcomes.record_fills(tracked, [fill])
         return tracked
 
     async def _attribute_strays(self) -> None:
@@ -278,7 +278,7 @@ class Reconciliation:
             placed_at=fill.time,
             exchange_order_id=fill.exchange_order_id,
         )
-        return await self._outcomes.record_fill(Tracked(order_id, ticket, Order()), fill)
+        return await self._outcomes.record_fills(Tracked(order_id, ticket, Order()), [fill])
 
 
 def _guessed_type(fill: Fill) -> OrderType:

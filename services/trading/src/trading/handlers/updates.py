@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from itertools import groupby
 from typing import assert_never
 
 from contracts.rejections import Unavailable
 from eventlog.errors import Fenced
 
+from trading.domain.order import ORDER
 from trading.handlers.exchange import BalancesChanged, Disconnected, Fill, OrderReport, Reconnected, ReportStatus, Update
 from trading.handlers.live import STORE_AGAIN_SECONDS, Live, Tracked
 from trading.handlers.orders import record_balances
@@ -16,6 +19,9 @@ from trading.handlers.outcomes import Outcomes, heard
 from trading.handlers.reconcile import Reconciliation
 
 logger = logging.getLogger(__name__)
+
+TOGETHER = 256
+"""Updates that are handled at a time."""
 
 
 class Updates:
@@ -27,9 +33,16 @@ class Updates:
         self._reconciliation = reconciliation
 
     async def consume(self) -> None:
-        """Handle updates for ever."""
+        """Handle updates for ever: those of one order in turn, those of different orders side by side."""
+        updates = self._live.exchange.updates
         while True:
-            await self._handle(await self._live.exchange.updates.get())
+            orders: dict[str, list[Fill | OrderReport]] = {}
+            self._sort(await updates.get(), orders)
+            for _ in range(min(updates.qsize(), TOGETHER)):
+                self._sort(updates.get_nowait(), orders)
+            async with asyncio.TaskGroup() as tasks:
+                for heard_of_one in orders.values():
+                    tasks.create_task(self._in_turn(heard_of_one))
 
     async def report_balances(self) -> None:
         """Record changed balances, at most once in `pace.balances` seconds, for ever."""
@@ -44,16 +57,10 @@ class Updates:
                 self._live.balances_changed.set()
             await asyncio.sleep(self._live.pace.balances)
 
-    async def _handle(self, update: Update) -> None:
+    def _sort(self, update: Update, orders: dict[str, list[Fill | OrderReport]]) -> None:
         match update:
-            case Fill():
-                tracked = await self._find(update.order_id, update.exchange_order_id)
-                if tracked is None:
-                    self._reconciliation.stray(update)
-                else:
-                    await self._outcomes.record_fill(tracked, update)
-            case OrderReport():
-                await self._report(update)
+            case Fill() | OrderReport():
+                orders.setdefault(update.order_id or f"exchange {update.exchange_order_id}", []).append(update)
             case BalancesChanged():
                 self._live.balances_changed.set()
             case Disconnected():
@@ -65,13 +72,33 @@ class Updates:
             case _:
                 assert_never(update)
 
+    async def _in_turn(self, updates: Sequence[Fill | OrderReport]) -> None:
+        """Handle what was heard of one order; executions that came in a row are stored together."""
+        for is_fill, group in groupby(updates, lambda update: isinstance(update, Fill)):
+            if is_fill:
+                await self._fills([update for update in group if isinstance(update, Fill)])
+                continue
+            for report in group:
+                if isinstance(report, OrderReport):
+                    await self._report(report)
+
+    async def _fills(self, fills: Sequence[Fill]) -> None:
+        tracked = await self._find(fills[0].order_id, fills[0].exchange_order_id)
+        if tracked is not None:
+            await self._outcomes.record_fills(tracked, fills)
+            return
+        for fill in fills:
+            self._reconciliation.stray(fill)
+
     async def _report(self, report: OrderReport) -> None:
         tracked = await self._find(report.order_id, report.exchange_order_id)
         if tracked is None:
             # Placed elsewhere: the reconciliation records it with all it needs to know.
             self._live.reconcile_now.set()
             return
-        await self._live.record(tracked, heard(report))
+        # A session writes its orders alone: what tells nothing new to the state it knows needs no look at the log.
+        if ORDER.decide(tracked.state, heard(report)):
+            await self._live.record(tracked, heard(report))
         if self._unexplained(tracked, report):
             self._outcomes.ask_later(tracked, self._live.pace.fills_late)
 
