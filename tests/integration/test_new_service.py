@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,15 +17,18 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture
-def copy(tmp_path: Path) -> Path:
-    """The project as git would commit it now."""
+def copy() -> Iterator[Path]:
+    """The project as git would commit it now, where every user may read it."""
+    folder = Path(tempfile.mkdtemp(prefix="hummingbus-copy-"))
+    folder.chmod(0o755)
     listed = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     files = subprocess.run(listed, cwd=PROJECT, capture_output=True, text=True, check=True).stdout.splitlines()
     for name in files:
         if (PROJECT / name).is_file():
-            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, tmp_path / name)
-    return tmp_path
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    yield folder
+    shutil.rmtree(folder)
 
 
 def make(folder: Path, *arguments: str) -> str:

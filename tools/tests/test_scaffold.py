@@ -21,19 +21,19 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_a_new_service_has_the_shape_and_is_entered(root: Path) -> None:
-    scaffold(root, "price-alerts")
+    scaffold(root, "funding-watch")
     assert list(service_shape(root)) == []
     project = tomllib.loads((root / "pyproject.toml").read_text())
     linter = project["tool"]["importlinter"]
-    assert "price-alerts" in project["project"]["dependencies"]
-    assert project["tool"]["uv"]["sources"]["price-alerts"] == {"workspace": True}
-    assert "services/price-alerts/src" in project["tool"]["mypy"]["mypy_path"]
-    assert "price_alerts" in linter["root_packages"]
-    assert "price_alerts" in linter["contracts"][0]["layers"][0]
-    assert "price_alerts" in linter["contracts"][1]["containers"]
+    assert "funding-watch" in project["project"]["dependencies"]
+    assert project["tool"]["uv"]["sources"]["funding-watch"] == {"workspace": True}
+    assert "services/funding-watch/src" in project["tool"]["mypy"]["mypy_path"]
+    assert "funding_watch" in linter["root_packages"]
+    assert "funding_watch" in linter["contracts"][0]["layers"][0]
+    assert "funding_watch" in linter["contracts"][1]["containers"]
 
 
-@pytest.mark.parametrize("name", ["", "Price", "price_alerts", "../x", "1st"])
+@pytest.mark.parametrize("name", ["", "Price", "funding_watch", "../x", "1st"])
 def test_a_bad_name_is_refused_and_nothing_is_written(root: Path, name: str) -> None:
     before = (root / "pyproject.toml").read_text()
     with pytest.raises(NameRefused):

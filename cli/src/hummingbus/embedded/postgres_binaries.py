@@ -65,7 +65,12 @@ def reachable_installation(prefix: Path, user: SystemUser | None, shared: Path =
         partial = shared / f".{copy.name}.{os.getpid()}"
         shutil.copytree(prefix, partial, symlinks=True, ignore=shutil.ignore_patterns("include"))
         _open_to_all(partial)
-        partial.rename(copy)
+        try:
+            partial.rename(copy)
+        except OSError:
+            shutil.rmtree(partial)
+            if not (copy / "bin/postgres").exists():  # else another process was first
+                raise
     return copy
 
 
