@@ -45,7 +45,7 @@ def enter(project: str, name: str, package: str) -> str:
         "accounts = { workspace = true }\n", f"accounts = {{ workspace = true }}\n{name} = {{ workspace = true }}\n", 1
     )
     project = project.replace('"services/accounts/src",', f'"services/accounts/src", "services/{name}/src",', 1)
-    project = project.replace('    "accounts", "gateway_api",', f'    "accounts", "{package}", "gateway_api",', 1)
+    project = project.replace('    "accounts", ', f'    "accounts", "{package}", ', 1)
     project = project.replace("hummingbus | accounts |", f"hummingbus | accounts | {package} |", 1)
     return project.replace('containers = ["accounts",', f'containers = ["accounts", "{package}",', 1)
 

@@ -20,17 +20,21 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_new_service_has_the_shape_and_is_entered(root: Path) -> None:
-    scaffold(root, "funding-watch")
+def test_new_services_have_the_shape_and_are_entered(root: Path) -> None:
+    names = ("funding-watch", "tax-report")
+    for name in names:
+        scaffold(root, name)
     assert list(service_shape(root)) == []
     project = tomllib.loads((root / "pyproject.toml").read_text())
     linter = project["tool"]["importlinter"]
-    assert "funding-watch" in project["project"]["dependencies"]
-    assert project["tool"]["uv"]["sources"]["funding-watch"] == {"workspace": True}
-    assert "services/funding-watch/src" in project["tool"]["mypy"]["mypy_path"]
-    assert "funding_watch" in linter["root_packages"]
-    assert "funding_watch" in linter["contracts"][0]["layers"][0]
-    assert "funding_watch" in linter["contracts"][1]["containers"]
+    for name in names:
+        package = name.replace("-", "_")
+        assert name in project["project"]["dependencies"]
+        assert project["tool"]["uv"]["sources"][name] == {"workspace": True}
+        assert f"services/{name}/src" in project["tool"]["mypy"]["mypy_path"]
+        assert package in linter["root_packages"]
+        assert package in linter["contracts"][0]["layers"][0]
+        assert package in linter["contracts"][1]["containers"]
 
 
 @pytest.mark.parametrize("name", ["", "Price", "funding_watch", "../x", "1st"])
