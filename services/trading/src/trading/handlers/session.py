@@ -236,7 +236,7 @@ def _still_wanted() -> None:
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Await work that must not be left half done: a cancellation waits for it.
 
-    A subscription that is being made would be lost, and nats-py's reader ends for good when a flush was cancelled.
+    A subscription that is being made would be lost and served for ever, a lease half released stay taken until it expires.
     """
     task = asyncio.create_task(work)
     try:
