@@ -193,8 +193,13 @@ async def test_replay_gives_identical_rows(log: EventLog, view: PursesView) -> N
     await log.fetch("UPDATE purses SET coins = 0")
     await log.fetch("DELETE FROM movements WHERE version = 2")
     assert await rows(log, view) != before
-    assert await log.replay(view) == 20
+    mended = await log.replay(view)
+    assert (mended.events, mended.identical) == (20, False)
+    assert {name for name, digest in mended.before.items() if mended.after[name] != digest} == {"purses", "movements"}
     assert await rows(log, view) == before
+    again = await log.replay(view)
+    assert again.identical
+    assert again.before == mended.after
 
 
 async def test_appends_during_a_replay_are_neither_lost_nor_doubled(log: EventLog, view: PursesView) -> None:

@@ -15,6 +15,7 @@ from contracts.rejections import Unavailable
 from sqlalchemy import ClauseElement, MetaData
 
 from eventlog import mapping, rows, schema
+from eventlog.audit import Audit, audit
 from eventlog.batch import Append, BatchWriter
 from eventlog.chain import GENESIS
 from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, unavailable_when_gone
@@ -23,7 +24,7 @@ from eventlog.mapping import Snapshot
 from eventlog.reader import StreamReader
 from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
 from eventlog.recorder import Recorder
-from eventlog.replay import replay_rows
+from eventlog.replay import Replayed, replay_view
 from eventlog.statements import View, Write, literal
 
 __all__ = ["EventLog", "FeedPosition", "Fence", "Fenced", "VersionConflict"]
@@ -73,6 +74,10 @@ class EventLog:
             connection.terminate()
         self._pool = await self._database.pool(self._pool_size)
         self._recorder.start()
+
+    async def attach(self) -> None:
+        """Open the pool only: for reading beside the service that owns the log; `append` is refused. End it with `stop`."""
+        self._pool = await self._database.pool(self._pool_size)
 
     async def stop(self) -> None:
         """Commit what is queued, then close all connections. Appends from now on raise Unavailable."""
@@ -180,8 +185,17 @@ class EventLog:
                 return Verified(stream, len(found), expected)
         return Verified(stream, len(found), None)
 
-    async def replay(self, view: View) -> int:
-        """Make a view's rows again from all events, atomically; the number of events.
+    async def verify_all(self) -> Audit:
+        """Check the hash chains of all streams in one pass, while others append. Needs no `start`."""
+        with unavailable_when_gone():
+            connection = await self._database.connect(statement_seconds=None)
+            try:
+                return await audit(connection)
+            finally:
+                connection.terminate()
+
+    async def replay(self, view: View) -> Replayed:
+        """Make a view's rows again from all events, atomically, and tell whether they differ. Needs no `start`.
 
         Appends wait meanwhile, readers see the old rows until it is done.
         """
@@ -189,7 +203,7 @@ class EventLog:
             connection = await self._database.connect(statement_seconds=None)
             try:
                 async with connection.transaction():
-                    return await replay_rows(connection, view)
+                    return await replay_view(connection, view)
             finally:
                 connection.terminate()
 
