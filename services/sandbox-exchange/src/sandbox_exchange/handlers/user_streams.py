@@ -8,6 +8,8 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox_exchange.domain.faults.board import Faults
+from sandbox_exchange.domain.faults.fault import Endpoint, Kind, Occasion
 from sandbox_exchange.domain.refusals import Refused
 from sandbox_exchange.handlers.authentication import authenticate
 from sandbox_exchange.handlers.parameters import Parameters
@@ -20,9 +22,10 @@ RATE_LIMITS = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "interv
 class UserStreams:
     """Private WebSocket subscriptions."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
+    def __init__(self, venue: Venue, hub: Hub, faults: Faults) -> None:
         self._venue = venue
         self._hub = hub
+        self._faults = faults
         self._subscriptions = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -46,7 +49,7 @@ class UserStreams:
         if method == "ping":
             return {}
         if method == "time":
-            return {"serverTime": self._venue.now()}
+            return {"serverTime": self._server_time(None)}
         if method == "userDataStream.subscribe.signature":
             return self._subscribe(connection, params)
         if method == "userDataStream.unsubscribe":
@@ -58,11 +61,20 @@ class UserStreams:
     def _subscribe(self, connection: Connection, params: Mapping[str, Any]) -> object:
         sent = {name: str(value) for name, value in params.items()}
         signed = "&".join(f"{name}={value}" for name, value in sorted(sent.items()) if name != "signature")
-        account = authenticate(self._venue.exchange, sent.get("apiKey"), Parameters(sent), signed, self._venue.now())
+        account = authenticate(
+            self._venue.exchange, sent.get("apiKey"), Parameters(sent), signed, self._server_time(sent.get("apiKey"))
+        )
         number = self._subscriptions
         self._subscriptions += 1
         self._hub.listen(connection, user_channel(account.id), _wrap(number))
         return {"subscriptionId": number}
+
+    def _server_time(self, api_key: str | None) -> int:
+        """The time as the faults show it to the account of an API key, in ms."""
+        now = self._venue.now()
+        account = self._venue.exchange.state.by_api_key.get(api_key or "")
+        occasion = Occasion(Endpoint.USER_STREAM, "" if account is None else account.id, api_key or "")
+        return now + self._faults.delay(Kind.CLOCK_SKEW, occasion, now)
 
 
 def _frame(text: str) -> Mapping[str, Any]:
