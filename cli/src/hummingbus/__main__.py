@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import typer
 
-from hummingbus.commands import down, logs, sandbox, status, up
+from hummingbus.commands import down, history, logs, replay, sandbox, status, up, verify
 
 app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
+app.command("verify")(verify.verify)
+app.command("replay")(replay.replay)
+app.command("history")(history.history)
 app.add_typer(sandbox.app, name="sandbox")
 
 

@@ -14,7 +14,7 @@ _MODULUS = 1 << 256
 
 
 async def table_digest(connection: Connection, table: Table) -> str:
-    """64 hexadecimal digits over the rows of a table, inside a transaction of the caller.
+    """64 hexadecimal digits over the rows of a table (zeros for an empty one), inside a transaction of the caller.
 
     The sum of the SHA-256 of every row's text, so neither the rows' order nor that of columns added later counts, and the
     memory is that of one page.

@@ -31,6 +31,7 @@ from service_kit.telemetry import Tracing
 from service_kit.wire import Answer
 
 if TYPE_CHECKING:
+    from eventlog.decider import Decider
     from eventlog.log import EventLog
 
 __all__ = ["Service", "run"]
@@ -58,6 +59,7 @@ class Service:
         self.tracing = Tracing(name, version=self._version, replica=settings.replica, endpoint=settings.otlp_endpoint)
         self.bus = Bus(name, settings.nats_url, self.tracing, replica=settings.replica)
         self.supervisor = Supervisor()
+        self.aggregates: dict[str, Decider[Any, Any, Any]] = {}
         self.leases = Leases(self.bus, log, holder=f"{name}-{settings.replica}")
         dispatcher = Dispatcher(self.tracing)
         self._commands = Commands(name, self.bus, dispatcher)
@@ -117,6 +119,10 @@ class Service:
         runner = Reaction(self.bus, self.tracing, durable, context, subjects, handler)
         self._reactions[purpose] = runner
         self._health.add(f"reaction {purpose}", lambda: runner.trouble)
+
+    def aggregate(self, noun: str, decider: Decider[Any, Any, Any]) -> None:
+        """Name the decider of the streams of a noun, so that operators can ask for the state of any of them at any time."""
+        self.aggregates[noun] = decider
 
     def task(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run a background loop from start to stop; when it crashes it starts again with backoff."""

@@ -32,6 +32,8 @@ from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
 from trading.adapters.venue import Venue
+from trading.domain.order import ORDER
+from trading.domain.session import SESSION
 from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
 from trading.handlers.live import Pace
@@ -55,6 +57,8 @@ def build(settings: Settings) -> Service:
         tables=(credentials.metadata,),
     )
     service = Service("trading", settings, log=log)
+    service.aggregate("order", ORDER)
+    service.aggregate("session", SESSION)
     sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
     engine = Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None), settings.data_dir)
     markets = Markets(engine)
