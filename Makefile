@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up down check test integration generate fmt new-service
+.PHONY: help setup up down check test integration bench generate fmt new-service
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -28,6 +28,9 @@ integration: setup  ## User journeys and conformance, against a real stack of th
 	$(BIN)/pytest -q tests/integration tests/conformance
 
 test: check integration  ## Everything CI runs
+
+bench: setup  ## Figures of speed, cost and recovery, into bench/RESULTS.md (ONLY="gateway idle" for some)
+	$(BIN)/python -m bench $(ONLY)
 
 generate: setup  ## Write docs/generated and missing golden examples
 	$(BIN)/python -m tools.generate

@@ -22,7 +22,7 @@ IMPURE = {
     *("nats", "faststream", "asyncpg", "sqlalchemy", "aiohttp", "httpx", "fastapi", "hummingbot", "service_kit"),
 }
 DOORS: dict[str, tuple[str, ...]] = {
-    "eventsourcing": ("libs/eventlog/",),
+    "eventsourcing": ("libs/eventlog/", "bench/eventlog_baselines.py"),
     "nats": ("libs/service-kit/",),
     "faststream": ("libs/service-kit/", "tools/generate/"),
     "hummingbot": tuple(
