@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from hummingbus.commands import down, history, logs, replay, sandbox, status, up, verify
+from hummingbus.commands import doctor, down, history, logs, replay, sandbox, status, up, verify
 
 app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command("up")(up.up)
 app.command("down")(down.down)
 app.command("status")(status.status)
 app.command("logs")(logs.logs)
+app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)
 app.command("replay")(replay.replay)
 app.command("history")(history.history)
