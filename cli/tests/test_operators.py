@@ -19,6 +19,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "why"),
     [
         ("verify gateway-api", "gateway-api has no event log; those with one: accounts, trading"),
+        ("tail cmd.>", "no subject of events"),
+        ("tail", "Down. Start with: hummingbus up"),
+        ("dlq list", "Down. Start with: hummingbus up"),
+        ("dlq retry", "or give --all"),
+        ("dlq retry 1 --all", "or give --all"),
         ("verify accounts", "start this installation once"),
         ("replay nobody", "nobody has no event log"),
         ("replay trading orders", "start this installation once"),

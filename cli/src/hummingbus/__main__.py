@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hummingbus.commands import doctor, down, history, logs, replay, sandbox, status, up, verify
+from hummingbus.commands import dlq, doctor, down, history, logs, replay, sandbox, status, tail, up, verify
 
 app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command("up")(up.up)
@@ -15,6 +15,8 @@ app.command("doctor")(doctor.doctor)
 app.command("verify")(verify.verify)
 app.command("replay")(replay.replay)
 app.command("history")(history.history)
+app.command("tail")(tail.tail)
+app.add_typer(dlq.app, name="dlq")
 app.add_typer(sandbox.app, name="sandbox")
 
 

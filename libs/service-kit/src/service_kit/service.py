@@ -179,6 +179,7 @@ class Service:
             await asyncio.gather(self._commands.stop(), self._queries.stop())
         for purpose in self._reactions:
             await self._plumbing.stop(f"reaction {purpose}")
+            await self._plumbing.stop(f"retries {purpose}")
         await self.supervisor.stop()
         for hook in self._stop_hooks:
             await within(HOOK_TIMEOUT, "stop hook", hook())
@@ -196,6 +197,7 @@ class Service:
     async def _serve(self) -> None:
         for purpose, reaction in self._reactions.items():
             self._plumbing.start(f"reaction {purpose}", reaction.run)
+            self._plumbing.start(f"retries {purpose}", reaction.retries().run)
         for name, task in self._tasks.items():
             self.supervisor.start(name, task)
         await self._commands.start()
