@@ -17,6 +17,7 @@ from fastapi.security import HTTPBasic
 from service_kit.telemetry import traceparent
 
 from gateway_api.rest import idempotency
+from gateway_api.rest.given import Given, filled
 from gateway_api.rest.services import Gateway, Services, SystemHealth
 from gateway_api.rest.trace import correlation_id
 
@@ -40,6 +41,9 @@ class ExactRequest(Request):
 
 class AuthenticatedRoute(APIRoute):
     """A route that reads nothing of a request before it knows who sent it: 401 wins over 422, malformed JSON included."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, filled(endpoint), **options)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's handler behind the authentication."""
@@ -117,7 +121,7 @@ def _gateway(request: Request) -> Gateway:
     return gateway
 
 
-async def _reading(request: Request) -> Metadata:
+def _reading(request: Request) -> Metadata:
     return Metadata(
         actor=request.state.user, correlation_id=correlation_id(request.state.request_id), traceparent=traceparent()
     )
@@ -145,7 +149,7 @@ async def _commanding(
     )
 
 
-async def _services(request: Request) -> Services:
+def _services(request: Request) -> Services:
     return _gateway(request).services
 
 
@@ -153,13 +157,13 @@ async def _health(request: Request) -> SystemHealth:
     return _gateway(request).health
 
 
-Bus = Annotated[Services, Depends(_services)]
+Bus = Annotated[Services, Given(_services)]
 """The owning services."""
 
 Health = Annotated[SystemHealth, Depends(_health)]
 """The health of the whole system."""
 
-Reading = Annotated[Metadata, Depends(_reading)]
+Reading = Annotated[Metadata, Given(_reading)]
 """The metadata of a query."""
 
 Commanding = Annotated[Metadata, Depends(_commanding)]
