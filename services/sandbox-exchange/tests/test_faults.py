@@ -136,3 +136,23 @@ async def test_whatever_fails_the_ledger_holds_what_was_accepted(client: Any, se
     executed = {order["orderId"]: Decimal(order["executedQty"]) for order in books["orders"]}
     for order, quantity in executed.items():
         assert sum((Decimal(t["qty"]) for t in books["trades"] if t["orderId"] == order), Decimal(0)) == quantity
+
+
+async def test_the_same_requests_fail_the_same_way_again(client: Any) -> None:
+    runs = []
+    for seed in (5, 5, 6):
+        await client.admin("DELETE", "/admin/faults")
+        for kind in ("error_before", "error_after", "rate_limit"):
+            wanted = {"kind": kind, "probability": "0.3", "seed": seed, "api_key": client.key}
+            assert (await client.admin("POST", "/admin/faults", wanted))[0] == 201
+        order = {
+            "symbol": "BTCUSDT",
+            "side": "BUY",
+            "type": "LIMIT",
+            "timeInForce": "GTC",
+            "quantity": "0.001",
+            "price": "50000",
+        }
+        runs.append([(await client.order(**order, price="50000"))[0] for _ in range(30)])
+    assert runs[0] == runs[1] != runs[2]
+    assert {200, 429, 500} == set(runs[0])

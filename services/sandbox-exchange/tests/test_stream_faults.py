@@ -120,3 +120,27 @@ async def test_a_subscription_is_refused_by_a_clock_that_is_off(client: Any) -> 
     async with client.session.ws_connect(f"{client.base}/ws-api/v3") as socket:
         await socket.send_json({"id": 1, "method": "userDataStream.subscribe.signature", "params": params})
         assert (await socket.receive_json(timeout=GENEROUS))["error"]["code"] == -1021
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"), [("rate_limit", 429, -1003), ("error_before", 500, -1000), ("maintenance", 503, -1016)]
+)
+async def test_an_account_cannot_subscribe_while_others_can(client: Any, kind: str, status: int, code: int) -> None:
+    await add(client, kind, api_key=client.key, endpoint="user_stream")
+    params = {"apiKey": client.key, "timestamp": int(time.time() * 1000), "signature": "0"}
+    async with client.session.ws_connect(f"{client.base}/ws-api/v3") as socket:
+        await socket.send_json({"id": 1, "method": "userDataStream.subscribe.signature", "params": params})
+        refused = await socket.receive_json(timeout=GENEROUS)
+        assert (refused["status"], refused["error"]["code"]) == (status, code)
+    await client.open_account()
+    async with listening(client):
+        pass
+
+
+async def test_a_subscription_that_times_out_is_never_answered(client: Any) -> None:
+    await add(client, "timeout_before", api_key=client.key, count=1)
+    params = {"apiKey": client.key, "timestamp": int(time.time() * 1000), "signature": "0"}
+    async with client.session.ws_connect(f"{client.base}/ws-api/v3") as socket:
+        await socket.send_json({"id": 1, "method": "userDataStream.subscribe.signature", "params": params})
+        await socket.send_json({"id": 2, "method": "ping"})
+        assert (await socket.receive_json(timeout=GENEROUS))["id"] == 2

@@ -7,19 +7,19 @@ has returned by then, so what it did is in the journal. A refusal is always told
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
+from sandbox_exchange.domain.faults.answers import told
 from sandbox_exchange.domain.faults.board import Faults
-from sandbox_exchange.domain.faults.fault import AFTER, STREAMS, Endpoint, Firing, Kind, Occasion
-from sandbox_exchange.domain.refusals import Refused, market_closed
-from sandbox_exchange.handlers.doors import Handler, answer, query_text
-from sandbox_exchange.handlers.parameters import Parameters
+from sandbox_exchange.domain.faults.fault import AFTER, BEFORE, STREAMS, Endpoint, Firing, Kind, Occasion
+from sandbox_exchange.domain.refusals import market_closed
+from sandbox_exchange.handlers.doors import Handler, query_text, refusal
 from sandbox_exchange.handlers.venue import Venue
 
 SKEW = web.RequestKey("skew", int)
-BEFORE = (Kind.MAINTENANCE, Kind.RATE_LIMIT, Kind.TIMEOUT_BEFORE, Kind.ERROR_BEFORE)
 ENDPOINTS = {
     ("POST", "/api/v3/order"): Endpoint.ORDER_PLACE,
     ("DELETE", "/api/v3/order"): Endpoint.ORDER_CANCEL,
@@ -38,9 +38,6 @@ ENDPOINTS = {
     ("GET", "/stream"): Endpoint.MARKET_STREAM,
 }
 OPERATORS = ("/admin", "/health")
-UNKNOWN = "Timeout waiting for response from backend server. Send status unknown; execution status unknown."
-OVERLOADED = "Unknown error, please check your request or try again later."
-FAILED = "An unknown error occurred while processing the request."
 
 
 def endpoint_of(method: str, path: str) -> Endpoint:
@@ -75,7 +72,7 @@ def request_faults(venue: Venue, faults: Faults) -> Middleware:
             return result
         if lost.wanted.kind is Kind.TIMEOUT_AFTER:
             return await _hang_up(request, lost)
-        return _error(lost)
+        return _told(lost, occasion.endpoint, venue.now())
 
     return meddle
 
@@ -84,8 +81,9 @@ async def _occasion(venue: Venue, request: web.Request) -> Occasion:
     endpoint = endpoint_of(request.method, request.path)
     key = request.headers.get("X-MBX-APIKEY", "")
     account = venue.exchange.state.by_api_key.get(key)
-    sent = Parameters.parse(query_text(request), "" if endpoint in STREAMS else (await request.read()).decode(errors="replace"))
-    return Occasion(endpoint, "" if account is None else account.id, key, sent.get("symbol") or "")
+    body = "" if endpoint in STREAMS else (await request.read()).decode(errors="replace")
+    symbol = dict(parse_qsl(f"{query_text(request)}&{body}")).get("symbol", "")
+    return Occasion(endpoint, "" if account is None else account.id, key, symbol)
 
 
 async def _before(venue: Venue, faults: Faults, request: web.Request, occasion: Occasion) -> web.StreamResponse | None:
@@ -96,15 +94,9 @@ async def _before(venue: Venue, faults: Faults, request: web.Request, occasion: 
         if occasion.endpoint is Endpoint.ORDER_PLACE and faults.meets_halt(occasion, now):
             raise market_closed()
         return None
-    match firing.wanted.kind:
-        case Kind.TIMEOUT_BEFORE:
-            return await _hang_up(request, firing)
-        case Kind.MAINTENANCE:
-            raise Refused(-1016, "This service is no longer available.", 503)
-        case Kind.RATE_LIMIT:
-            return _limited(firing, occasion.endpoint, now)
-        case _:
-            return _error(firing)
+    if firing.wanted.kind is Kind.TIMEOUT_BEFORE:
+        return await _hang_up(request, firing)
+    return _told(firing, occasion.endpoint, now)
 
 
 async def _hang_up(request: web.Request, firing: Firing) -> web.Response:
@@ -115,24 +107,11 @@ async def _hang_up(request: web.Request, firing: Firing) -> web.Response:
     return web.Response()
 
 
-def _limited(firing: Firing, endpoint: Endpoint, now: int) -> web.Response:
-    wait = firing.wanted.retry_after
-    if firing.wanted.status == 418:
-        code, text = -1003, f"Way too much request weight used; IP banned until {now + wait * 1000}."
-    elif endpoint is Endpoint.ORDER_PLACE:
-        code, text = -1015, "Too many new orders; current limit is 100 orders per 10 SECOND."
-    else:
-        code, text = -1003, "Too much request weight used; current limit is 6000 request weight per 1 MINUTE."
-    refused = answer({"code": code, "msg": text}, firing.wanted.status)
-    refused.headers["Retry-After"] = str(wait)
-    return refused
-
-
-def _error(firing: Firing) -> web.Response:
-    status = firing.wanted.status
-    if firing.wanted.kind is Kind.UNKNOWN_AFTER:
-        return answer({"code": -1007, "msg": UNKNOWN}, status)
-    return answer({"code": -1000, "msg": OVERLOADED if status == 503 else FAILED}, status)
+def _told(firing: Firing, endpoint: Endpoint, now: int) -> web.Response:
+    told_instead = refusal(told(firing, endpoint, now))
+    if firing.wanted.kind is Kind.RATE_LIMIT:
+        told_instead.headers["Retry-After"] = str(firing.wanted.retry_after)
+    return told_instead
 
 
 async def _sleep(milliseconds: int) -> None:

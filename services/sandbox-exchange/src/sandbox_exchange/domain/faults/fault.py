@@ -48,6 +48,7 @@ class Endpoint(StrEnum):
     OTHER = "other"
 
 
+BEFORE = (Kind.MAINTENANCE, Kind.RATE_LIMIT, Kind.TIMEOUT_BEFORE, Kind.ERROR_BEFORE)
 AFTER = (Kind.TIMEOUT_AFTER, Kind.UNKNOWN_AFTER, Kind.ERROR_AFTER)
 STREAMS = frozenset({Endpoint.USER_STREAM, Endpoint.MARKET_STREAM})
 _CALLS = frozenset(Endpoint) - STREAMS - {Endpoint.OTHER}
