@@ -24,6 +24,7 @@ IMPURE = {
 DOORS: dict[str, tuple[str, ...]] = {
     "eventsourcing": ("libs/eventlog/", "bench/eventlog_baselines.py"),
     "nats": ("libs/service-kit/",),
+    "prometheus_client": ("libs/service-kit/src/service_kit/metrics.py",),
     "faststream": ("libs/service-kit/", "tools/generate/"),
     "hummingbot": tuple(
         f"services/{service}/src/{service.replace('-', '_')}/adapters/"

@@ -21,6 +21,7 @@ from eventlog.chain import GENESIS
 from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, unavailable_when_gone
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.mapping import Snapshot
+from eventlog.observer import Observer
 from eventlog.reader import StreamReader
 from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
 from eventlog.recorder import Recorder
@@ -106,6 +107,10 @@ class EventLog:
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` soon after each commit that stored events; it must not block."""
         self._callbacks.append(callback)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on what the writer does; there is one at a time."""
+        self._recorder.observer = observer
 
     async def append(
         self,

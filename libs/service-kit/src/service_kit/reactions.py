@@ -20,8 +20,9 @@ from opentelemetry.trace import SpanKind
 
 from service_kit.bus import NATS_AWAY, Bus
 from service_kit.dead_letters import bury, ensure_dead_letter_stream
+from service_kit.observation import Observation
 from service_kit.pull import Pull, PullLost
-from service_kit.received import EventUnreadable, Received, read_event
+from service_kit.received import Backlog, EventUnreadable, Received, read_event
 from service_kit.supervisor import Crash, backoff, guarded
 from service_kit.telemetry import Tracing, traceparent
 
@@ -51,8 +52,11 @@ class Reaction:
         *,
         max_deliveries: int = MAX_DELIVERIES,
         first_delay: float = FIRST_DELAY,
+        observation: Observation | None = None,
     ) -> None:
         """No I/O. A message that failed `max_deliveries` times becomes a dead letter; Unavailable does not count."""
+        self._observation = observation or Observation(tracing)
+        self.backlog = Backlog()
         self._bus = bus
         self._tracing = tracing
         self._durable = durable
@@ -74,6 +78,7 @@ class Reaction:
         again._stream = naming.DEAD_LETTER_STREAM
         again._subjects = [naming.dead_letter_retries(self._durable)]
         again._trouble = "not started"
+        again.backlog = Backlog()
         return again
 
     async def run(self) -> None:
@@ -95,7 +100,10 @@ class Reaction:
             await pull.start()
             while True:
                 self._trouble = None
-                await self._handle_batch(await pull.batch())
+                messages = await pull.batch()
+                self.backlog.taken(messages)
+                await self._handle_batch(messages)
+                self.backlog.applied()
         finally:
             await pull.stop()
 
@@ -111,7 +119,8 @@ class Reaction:
             # Counted here: JetStream would drop the message silently when a crash eats its last delivery.
             max_deliver=-1,
         )
-        await self._bus.jetstream.add_consumer(self._stream, config)
+        made = await self._bus.jetstream.add_consumer(self._stream, config)
+        self.backlog.begin((made.num_pending or 0) + (made.num_ack_pending or 0))
 
     async def _handle_batch(self, messages: Sequence[Msg]) -> None:
         by_aggregate: dict[str, list[Msg]] = {}
@@ -154,6 +163,7 @@ class Reaction:
         elif deliveries >= self._max_deliveries or isinstance(outcome.error, EventUnreadable):
             logger.error("event becomes a dead letter", exc_info=outcome.error, extra=fields)
             await bury(self._bus.jetstream, self._durable, message, reason=outcome.reason, deliveries=deliveries)
+            self._observation.dead_letter(self._durable)
             await message.ack()
         else:
             logger.warning("event failed, tried again in %.1f s", delay, exc_info=outcome.error, extra=fields)

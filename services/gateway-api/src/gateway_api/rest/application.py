@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from service_kit.metrics import Metrics
 from service_kit.telemetry import Tracing
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
 from gateway_api.rest.middleware import REQUEST_ID, OptionalTrailingSlash, RequestContext
 from gateway_api.rest.services import Gateway
+from gateway_api.rest.traffic import Traffic
 
 FAMILIES = (health.router, accounts.router, connectors.router, portfolio.router, trading.router)
 
@@ -32,7 +34,7 @@ class Cors:
     allow_headers: tuple[str, ...] = ("*",)
 
 
-def application(gateway: Gateway, cors: Cors, tracing: Tracing) -> ASGIApp:
+def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic | None = None) -> ASGIApp:
     """What the web server serves."""
     app = routes()
     app.state.gateway = gateway
@@ -47,7 +49,7 @@ def application(gateway: Gateway, cors: Cors, tracing: Tracing) -> ASGIApp:
         allow_headers=cors.allow_headers,
         expose_headers=(REQUEST_ID, idempotency.HEADER, "Retry-After", portfolio.REFRESH_FAILED),
     )
-    return RequestContext(served, tracing)
+    return RequestContext(served, tracing, traffic or Traffic(Metrics()))
 
 
 def routes() -> FastAPI:

@@ -70,7 +70,7 @@ class Orders:
         if not isinstance(placed, OrderPlaced) or not same_request(placed, command):
             raise OrderIdReused(f"Order '{order_id}' was placed by this command id with another body")
         if not done.repeated or await self._never_sent(order_id):
-            tracked = Tracked(order_id, _ticket(placed), done.state)
+            tracked = Tracked(order_id, _ticket(placed), done.state, stored_at=asyncio.get_running_loop().time())
             live.tracked[order_id] = tracked
             self._outcomes.submit(tracked, metadata)
         return _accepted(placed)
