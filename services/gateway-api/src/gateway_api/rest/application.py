@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from service_kit.metrics import Metrics
 from service_kit.telemetry import Tracing
 from starlette.middleware.cors import CORSMiddleware
@@ -63,10 +62,10 @@ def routes() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         max_body_size=MAX_BODY,
-        generate_unique_id_function=_operation_id,
     )
     for family in FAMILIES:
-        app.include_router(family)
+        # Not `include_router`: it matches every path twice, once for the family and once in it.
+        app.router.routes.extend(family.routes)
     errors.install(app)
     documentation.install(app)
     return app
@@ -75,7 +74,3 @@ def routes() -> FastAPI:
 def openapi() -> dict[str, Any]:
     """The OpenAPI document."""
     return routes().openapi()
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

@@ -39,11 +39,20 @@ class ExactRequest(Request):
         return self._json
 
 
-class AuthenticatedRoute(APIRoute):
-    """A route that reads nothing of a request before it knows who sent it: 401 wins over 422, malformed JSON included."""
+class NamedRoute(APIRoute):
+    """A route whose function's name is its operation id."""
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["generate_unique_id_function"] = _operation_id
         super().__init__(path, filled(endpoint), **options)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+class AuthenticatedRoute(NamedRoute):
+    """A route that reads nothing of a request before it knows who sent it: 401 wins over 422, malformed JSON included."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's handler behind the authentication."""
