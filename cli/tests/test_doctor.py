@@ -147,9 +147,12 @@ def test_settings_of_a_start_that_crashed_are_found(installation: Installation) 
     file = installation.home.environment_file("accounts")
     installation.home.write_private(file, "SECRET='x'\n")
     (installation.home.secrets / ".installation.sealed.77").touch()
+    (installation.home.run / "unfinished-backup-x").mkdir()
     assert {one.fix for one in leftovers.leftover_files(installation)} == {
-        f"rm {file}", f"rm {installation.home.secrets / '.installation.sealed.77'}",
-    }  # fmt: skip
+        f"rm {file}",
+        f"rm {installation.home.secrets / '.installation.sealed.77'}",
+        f"rm -r {installation.home.run / 'unfinished-backup-x'}",
+    }
 
 
 def test_a_database_that_is_gone_is_found(installation: Installation) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import psutil
 
+from hummingbus.backup.contents import UNFINISHED
 from hummingbus.doctor.finding import Finding, failure, ok, warning
 from hummingbus.doctor.installation import Installation
 from hummingbus.embedded.ports import port_free
 from hummingbus.embedded.postgres import lock_file_lines, processes_in
 from hummingbus.stack.layout import wanted_ports
 
+RESTORE = "hummingbus restore --force --passphrase-file <passphrase file> <backup>"
 PRIVATE_FILE, PRIVATE_DIRECTORY = 0o600, 0o700
 
 
@@ -53,7 +55,7 @@ def secret_files(installation: Installation) -> Iterator[Finding]:
     faults = [finding for path, mode in wanted if (finding := _too_open(path, mode))]
     if installation.secrets is None:
         found = f"{home.secrets / 'installation.sealed'} cannot be opened with {home.secrets / 'machine.key'}"
-        faults.append(failure("secrets", found, f"put both files back into {home.secrets} from the same backup"))
+        faults.append(failure("secrets", found, RESTORE))
     yield from faults or [ok("secrets", f"{len(wanted) - 1} files, readable by us alone")]
 
 
@@ -86,10 +88,14 @@ def leftover_files(installation: Installation) -> Iterator[Finding]:
         ]
         partial = [file for folder in (home.run, home.secrets) if folder.exists() for file in folder.glob(".*.[0-9]*")]
         faults += [warning("leftover files", f"{file} was half written", f"rm {file}") for file in sorted(partial)]
+        faults += [
+            warning("leftover files", f"{folder} is left of a backup or restore that was killed", f"rm -r {folder}")
+            for folder in sorted(home.run.glob(f"{UNFINISHED}*"))
+        ]
     data = installation.postgres_data
     if (home.path / "postgres.location").exists() and home.status.exists() and not data.exists():
         found = f"the database {data} is gone; `hummingbus up` would begin with an empty one"
-        faults.append(failure("leftover files", found, f"put {data} back from a backup before the next start"))
+        faults.append(failure("leftover files", found, RESTORE))
     yield from faults or [ok("leftover files", "none")]
 
 
