@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from contracts import naming
+from service_kit.buckets import Bucket
 from service_kit.service import Service
 
 from gateway_api.adapters.passwords import Argon2Password
 from gateway_api.adapters.web_server import WebServer
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
+from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest import application
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.traffic import Traffic
 from gateway_api.settings import Settings
+
+ANSWERS_KEPT = 24 * 3600.0
+"""Seconds for which a request with an Idempotency-Key can be repeated."""
 
 
 def build(settings: Settings) -> Service:
@@ -33,6 +39,7 @@ def build(settings: Settings) -> Service:
             Argon2Password(settings.password_hash.get_secret_value()),
             ttl=settings.authentication_ttl,
         ),
+        repeats=Repeats(Bucket(service.bus, naming.ANSWER_BUCKET, ttl=ANSWERS_KEPT), settings.digest_key()),
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
     served = application.application(gateway, _cors(settings), service.tracing, Traffic(service.metrics))

@@ -46,7 +46,7 @@ def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic
         allow_credentials=cors.allow_credentials,
         allow_methods=cors.allow_methods,
         allow_headers=cors.allow_headers,
-        expose_headers=(REQUEST_ID, idempotency.HEADER, "Retry-After", portfolio.REFRESH_FAILED),
+        expose_headers=(REQUEST_ID, idempotency.HEADER, idempotency.REPLAYED, "Retry-After", portfolio.REFRESH_FAILED),
     )
     return RequestContext(served, tracing, traffic or Traffic(Metrics()))
 
