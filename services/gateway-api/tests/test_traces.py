@@ -70,6 +70,14 @@ async def create_over_http(url: str) -> None:
     assert response.status_code == 201, response.text
 
 
+async def viewed(reader: EventLog) -> None:
+    async with asyncio.timeout(30):
+        while True:
+            if await reader.fetch("select name from names"):
+                return
+            await asyncio.sleep(0.02)
+
+
 async def test_one_trace_from_the_request_to_the_view(nats_url, database_url, receiver):
     log = EventLog(database_url, context="accounts")
     accounts = service_of("accounts", nats_url, receiver.url, log)
@@ -87,11 +95,7 @@ async def test_one_trace_from_the_request_to_the_view(nats_url, database_url, re
     await asyncio.gather(*(service.start() for service in services))
     await create_over_http(url)
 
-    async with asyncio.timeout(30):
-        while True:
-            if await reader.fetch("select name from names"):
-                break
-            await asyncio.sleep(0.02)
+    await viewed(reader)
     await asyncio.gather(*(service.stop() for service in services))
     named = {(service, span.name): span for service, span in receiver.spans if span.trace_id.hex() == TRACE}
     path = [
