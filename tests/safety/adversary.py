@@ -37,7 +37,8 @@ FAULTS: dict[str, dict[str, Any]] = {
     "maintenance": {"seconds": 1},
     "halt": {"symbol": "BTCUSDT", "seconds": 1},
 }
-CANCEL_TOO = ("timeout_before", "timeout_after", "error_after", "unknown_after")
+LOST_ANSWERS = ("timeout_before", "timeout_after", "error_after", "unknown_after")
+ELSEWHERE = ("order.cancel", "order.query", "trades", "open_orders", "account")
 
 
 class Exchange:
@@ -92,8 +93,8 @@ class Adversary:
         while True:
             for kind in chance.sample(sorted(FAULTS), len(FAULTS)):
                 fault = {"kind": kind, "seed": chance.randrange(2**31), **FAULTS[kind]}
-                if kind in CANCEL_TOO and chance.random() < 0.4:
-                    fault["endpoint"] = "order.cancel"
+                if kind in LOST_ANSWERS and chance.random() < 0.6:
+                    fault["endpoint"] = chance.choice(ELSEWHERE)
                 if kind != "halt" and chance.random() < 0.5:
                     fault["api_key"] = chance.choice(self._api_keys)
                 pause = chance.uniform(*FAULT_PAUSE)
