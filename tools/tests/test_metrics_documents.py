@@ -6,6 +6,7 @@ import importlib
 import re
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,7 +33,7 @@ def declared() -> dict[str, tuple[str, ...]]:
     return found
 
 
-def rules() -> list[dict]:
+def rules() -> list[dict[str, Any]]:
     document = yaml.safe_load((ROOT / "deploy/prometheus/alerts.yaml").read_text())
     return [rule for group in document["groups"] for rule in group["rules"]]
 
