@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up down check test integration generate fmt new-service
+.PHONY: help setup up down check test integration safety bench generate fmt new-service
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -25,9 +25,15 @@ check: setup  ## Formatting, lint, types, import rules, house rules, generated f
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
 integration: setup  ## User journeys and conformance, against a real stack of their own
-	$(BIN)/pytest -q tests/integration tests/conformance
+	$(BIN)/pytest -q tests/integration tests/conformance tests/safety
+
+safety: setup  ## 10,000 orders with every fault and kill; the report goes to .hummingbus-reports/ (ARGS="--seed N")
+	$(BIN)/python -m tests.safety $(ARGS)
 
 test: check integration  ## Everything CI runs
+
+bench: setup  ## Figures of speed, cost and recovery, into bench/RESULTS.md (ONLY="gateway idle" for some)
+	$(BIN)/python -m bench $(ONLY)
 
 generate: setup  ## Write docs/generated and missing golden examples
 	$(BIN)/python -m tools.generate

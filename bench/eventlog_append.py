@@ -1,21 +1,20 @@
-"""Appends a second of the event log: `python bench/eventlog_append.py [seconds a figure]`. Prints JSON.
+"""Appends a second of the event log: `python -m bench.eventlog_append [seconds a figure]`.
 
 A durable Postgres of its own (fsync on). `append` stores one event a command, `append_with_view` projects one row with it,
-`execute_with_view` reads, folds, decides and appends (streams of up to 5 events, as an order has). The baseline is one
-transaction an append with plain asyncpg on a pool. The library's own recorder needs psycopg, which the workspace does not
-install; in the measurements behind the ADR it made about 650 commands a second from asyncio, whatever the concurrency.
+`execute_with_view` reads, folds, decides and appends (streams of up to 5 events, as an order has). The baselines of
+`eventlog_baselines` run next to them; each figure is the best of `ROUNDS` interleaved runs.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,7 +32,13 @@ from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from hummingbus import embedded
 
-CONCURRENCY = (1, 16, 64)
+from bench import eventlog_baselines
+from bench.relay_lag import relay_lag
+from bench.report import Figures, show, table
+
+WRITERS = (1, 8, 32)
+BATCH = 100
+ROUNDS = 3
 EVENT = OrderFilled.model_validate(
     {
         "order_id": "o1", "trade_id": "t1", "exchange_order_id": "e1", "account": "master_account", "connector": "binance",
@@ -92,69 +97,109 @@ async def measure(one: Callable[[int, int], Awaitable[object]], concurrency: int
     }
 
 
-async def of_log(url: str, views: Sequence[FillsView], seconds: float, *, deciding: bool) -> dict[str, object]:
-    """Figures of an event log by concurrency."""
-    figures: dict[str, object] = {}
+async def of_log(url: str, views: Sequence[FillsView], writers: int, seconds: float, *, deciding: bool) -> dict[str, float]:
+    """Figures of an event log with so many writers."""
     log = EventLog(url, context="trading", views=views, pool_size=8)
     await log.start()
-    for concurrency in CONCURRENCY:
-        run = uuid4().hex[:8]
+    run = uuid4().hex[:8]
 
-        async def append(worker: int, n: int, run: str = run) -> None:
-            await log.append(f"trading.order-{run}_{worker}", n, [EVENT], Metadata())
+    async def append(worker: int, n: int) -> None:
+        await log.append(f"trading.order-{run}_{worker}", n, [EVENT], Metadata())
 
-        async def decide(worker: int, n: int, run: str = run) -> None:
-            stream = f"trading.order-{run}_{worker}_{n // 5}"
-            await execute(log, ALWAYS, stream, CreateAccount(account="a"), Metadata())
+    async def decide(worker: int, n: int) -> None:
+        await execute(log, ALWAYS, f"trading.order-{run}_{worker}_{n // 5}", CreateAccount(account="a"), Metadata())
 
-        figures[str(concurrency)] = await measure(decide if deciding else append, concurrency, seconds)
+    found = await measure(decide if deciding else append, writers, seconds)
     await log.stop()
-    return figures
+    return found
 
 
-async def of_baseline(url: str, seconds: float) -> dict[str, object]:
-    """Figures of one transaction an append: the same row, without hash chain or view."""
-    figures: dict[str, object] = {}
-    pool = await asyncpg.create_pool(url, min_size=1, max_size=16)
-    columns = "stream text, version bigint, topic text, state bytea, id bigserial, PRIMARY KEY (stream, version)"
-    await pool.execute(f"CREATE TABLE events ({columns})")
-    for concurrency in CONCURRENCY:
-        run = uuid4().hex[:8]
+async def of_batches(url: str, seconds: float) -> dict[str, float]:
+    """Events a second, appended BATCH at a time by 8 writers."""
+    log = EventLog(url, context="trading", pool_size=8)
+    await log.start()
+    run = uuid4().hex[:8]
 
-        async def append(worker: int, n: int, run: str = run) -> None:
-            state = EVENT.model_dump_json().encode()
-            async with pool.acquire() as connection, connection.transaction():
-                await connection.execute(
-                    "INSERT INTO events (stream, version, topic, state) VALUES ($1, $2, $3, $4)",
-                    f"trading.order-{run}_{worker}", n, "OrderFilled", state,
-                )  # fmt: skip
+    async def append(worker: int, n: int) -> None:
+        await log.append(f"trading.batch-{run}_{worker}", n * BATCH, [EVENT] * BATCH, Metadata())
 
-        figures[str(concurrency)] = await measure(append, concurrency, seconds)
-    await pool.close()
-    return figures
+    found = await measure(append, 8, seconds)
+    await log.stop()
+    return {**found, "per_second": found["per_second"] * BATCH}
 
 
-async def figures(url: str, seconds: float) -> dict[str, object]:
-    """All figures, by name and concurrency."""
-    return {
-        "baseline": await of_baseline(url, seconds),
-        "append": await of_log(url, [], seconds, deciding=False),
-        "append_with_view": await of_log(url, [FillsView()], seconds, deciding=False),
-        "execute_with_view": await of_log(url, [FillsView()], seconds, deciding=True),
-    }
+async def of_relay(cluster: embedded.PostgresCluster, nats_url: str, seconds: float) -> dict[str, float]:
+    """The lag of the relay behind a log of its own."""
+    url = cluster.url("relay")
+    connection = await asyncpg.connect(cluster.url())
+    await connection.execute("CREATE DATABASE relay")
+    await connection.close()
+    log = EventLog(url, context="trading")
+    await log.start()
+    found = await relay_lag(log, nats_url, [EVENT], rate=200, seconds=seconds)
+    await log.stop()
+    return found
 
 
-def main(seconds: float) -> None:
-    """Print the figures of a cluster of our own."""
+async def figures(cluster: embedded.PostgresCluster, nats_url: str, seconds: float) -> Figures:
+    """All figures: by name, then by number of writers."""
+    url, state = cluster.url(), EVENT.model_dump_json().encode()
+    best: Figures = {}
+    for _ in range(ROUNDS):
+        for writers in WRITERS:
+            clocked = partial(measure, concurrency=writers, seconds=seconds)
+            runs = {
+                "library recorder": eventlog_baselines.library(url, state, clocked, writers),
+                "raw transactions": eventlog_baselines.transactions(url, state, clocked),
+                "raw group commit": eventlog_baselines.group_commit(url, state, clocked),
+                "append": of_log(url, [], writers, seconds, deciding=False),
+                "append_with_view": of_log(url, [FillsView()], writers, seconds, deciding=False),
+                "execute_with_view": of_log(url, [FillsView()], writers, seconds, deciding=True),
+            }
+            for name, run in runs.items():
+                keep(best.setdefault(name, {}), str(writers), await run)
+        keep(best, "events_in_batches", await of_batches(url, seconds))
+    best["relay_lag"] = await of_relay(cluster, nats_url, max(seconds, 3))
+    return best
+
+
+def keep(best: Figures, name: str, found: dict[str, float]) -> None:
+    """Keeps the run with the most commands a second."""
+    if name not in best or found["per_second"] > best[name]["per_second"]:
+        best[name] = found
+
+
+def measured(seconds: float = 1.0) -> Figures:
+    """The figures of servers of our own."""
     directory = Path(tempfile.mkdtemp(prefix="hummingbus-bench-"))
     directory.chmod(0o755)
     try:
-        with embedded.running_postgres(directory, durable=True) as cluster:
-            found = {"postgres": cluster.version(), **uvloop.run(figures(cluster.url(), seconds))}
+        with embedded.running_postgres(directory, durable=True) as cluster, embedded.running_nats(directory) as nats_url:
+            return {"postgres": cluster.version(), **uvloop.run(figures(cluster, nats_url, seconds))}
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-    print(json.dumps(found, indent=2))
+
+
+def tables(found: Figures) -> str:
+    """The figures as Markdown."""
+    by_writers = {name: each for name, each in found.items() if isinstance(each, dict) and str(WRITERS[-1]) in each}
+    rows = [
+        (name, *(each[str(writers)][figure] for writers in WRITERS for figure in ("per_second", "p99_ms")))
+        for name, each in by_writers.items()
+    ]
+    columns = [f"{unit}, {writers} writers" for writers in WRITERS for unit in ("a second", "p99 ms")]
+    most = {name: each[str(WRITERS[-1])]["per_second"] for name, each in by_writers.items()}
+    view, relay = most["append_with_view"], found["relay_lag"]
+    text = (
+        f"Postgres {found['postgres']} with fsync. With {WRITERS[-1]} writers and an own view: "
+        f"{100 * view / most['raw group commit']:.0f} % of a raw group-committed insert, "
+        f"{view / most['library recorder']:.1f} times the library's recorder. In batches of {BATCH}: "
+        f"{found['events_in_batches']['per_second']:,} events a second. Relay, at {relay['events_per_second']:g} events a "
+        f"second: p50 {relay['p50_ms']} ms, p99 {relay['p99_ms']} ms from recorded to the subscriber."
+    )
+    return f"{text}\n\n{table(('', *columns), rows)}"
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]) if len(sys.argv) > 1 else 3.0)
+    result = measured(float(sys.argv[1]) if len(sys.argv) > 1 else 1.0)
+    show(result, tables(result))

@@ -75,7 +75,11 @@ async def _all(search: Any, account: str) -> list[dict[str, Any]]:
 
 def exchange_books(stack: Stack, api_key: str) -> Books:
     """The exchange's own books of an account, from its ledger."""
-    ledger = json.loads(stack.run("sandbox", "ledger", api_key))
+    return ledger_books(json.loads(stack.run("sandbox", "ledger", api_key)))
+
+
+def ledger_books(ledger: dict[str, Any]) -> Books:
+    """The books that a ledger of the exchange holds."""
     return Books(
         {order["clientOrderId"]: (STATUS[order["status"]], exact(order["executedQty"])) for order in ledger["orders"]},
         {

@@ -68,3 +68,11 @@ def test_each_service_reads_its_own_secrets_only(home: Home) -> None:
 def test_what_the_operator_sets_for_a_service_wins(home: Home) -> None:
     stack = layout(home, services={"trading": {"TRADING_LOG_LEVEL": "DEBUG"}})
     assert stack.environments()["trading"]["TRADING_LOG_LEVEL"] == "DEBUG"
+
+
+def test_services_send_their_traces_where_the_operator_says(home: Home) -> None:
+    traced = layout(home, otlp_endpoint="http://collector:4318").environments()
+    for service in ("accounts", "trading", "gateway-api"):
+        name = f"{service.replace('-', '_').upper()}_OTLP_ENDPOINT"
+        assert traced[service][name] == "http://collector:4318"
+        assert name not in layout(home).environments()[service]

@@ -117,6 +117,17 @@ async def test_streams_consumers_and_leases_work_with_least_privilege(guarded_ur
         assert await accounts.may_publish(f"$JS.API.STREAM.PURGE.{stream}") is False
 
 
+async def test_the_gateway_keeps_its_answers_and_no_leases(guarded_url: str) -> None:
+    async with Login("gateway-api", guarded_url) as gateway, Login("trading", guarded_url) as trading:
+        bucket = await gateway.client.jetstream().create_key_value(KeyValueConfig(bucket=naming.ANSWER_BUCKET, ttl=10))
+        revision = await bucket.create("a", b"1")
+        revision = await bucket.update("a", b"2", revision)
+        assert (await bucket.get("a")).value == b"2"
+        await bucket.delete("a", last=revision)
+        assert not await gateway.may_publish(naming.bucket_subjects(naming.LEASE_BUCKET).replace(">", "a"))
+        assert not await trading.may_publish(naming.bucket_subjects(naming.ANSWER_BUCKET).replace(">", "a"))
+
+
 async def test_a_stranger_does_not_get_in(guarded_url: str) -> None:
     with pytest.raises(nats.errors.Error, match="Authorization"):
         await nats.connect(guarded_url, allow_reconnect=False, error_cb=_ignore)

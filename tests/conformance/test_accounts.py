@@ -43,6 +43,20 @@ def test_the_same_key_creates_once(api: httpx.Client) -> None:
     api.post("/accounts/delete-account", params={"account_name": made})
 
 
+def test_a_key_is_for_one_request(api: httpx.Client) -> None:
+    made = f"conformance_{secrets.token_hex(4)}"
+    key = {"Idempotency-Key": f"make-{made}"}
+    first = api.post("/accounts/add-account", params={"account_name": made}, headers=key)
+    again = api.post("/accounts/add-account", params={"account_name": made}, headers=key)
+    assert (again.status_code, again.json()) == (first.status_code, first.json()) == (201, again.json())
+    assert again.headers["idempotency-replayed"] == "true"
+    other = api.post("/accounts/add-account", params={"account_name": f"{made}_2"}, headers=key)
+    assert other.status_code == 422
+    assert "Idempotency-Key" in other.json()["detail"]
+    assert f"{made}_2" not in api.get("/accounts/").json()
+    api.post("/accounts/delete-account", params={"account_name": made})
+
+
 def test_master_account_stays(api: httpx.Client) -> None:
     response = api.post("/accounts/delete-account", params={"account_name": "master_account"})
     assert (response.status_code, response.json()["detail"]) == (400, "Cannot delete master account.")

@@ -106,7 +106,7 @@ def test_the_same_key_is_the_same_order(api: httpx.Client, trader: str, price: f
     assert (first.status_code, second.status_code) == (201, 201)
     assert first.json() == second.json()
     other = api.post("/trading/orders", json={**one, "amount": "0.02"}, headers=key)
-    assert other.status_code == 409
+    assert other.status_code == 422
     api.post(f"/trading/{trader}/{CONNECTOR}/orders/cancel-all")
 
 

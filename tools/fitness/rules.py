@@ -22,8 +22,9 @@ IMPURE = {
     *("nats", "faststream", "asyncpg", "sqlalchemy", "aiohttp", "httpx", "fastapi", "hummingbot", "service_kit"),
 }
 DOORS: dict[str, tuple[str, ...]] = {
-    "eventsourcing": ("libs/eventlog/",),
+    "eventsourcing": ("libs/eventlog/", "bench/eventlog_baselines.py"),
     "nats": ("libs/service-kit/",),
+    "prometheus_client": ("libs/service-kit/src/service_kit/metrics.py",),
     "faststream": ("libs/service-kit/", "tools/generate/"),
     "hummingbot": tuple(
         f"services/{service}/src/{service.replace('-', '_')}/adapters/"

@@ -23,6 +23,7 @@ from hummingbus.settings import StackSettings
 PURPOSE = "hummingbus installation"
 INFRASTRUCTURE = (
     "transport_key",
+    "gateway_answer_key",
     "sandbox_admin_token",
     "postgres_superuser",
     *(f"postgres_{context}" for context in CONTEXTS),

@@ -37,3 +37,19 @@ def test_a_rejection_is_named_by_its_class() -> None:
 
     rejection = OrderTooOld("order_id: too old", field="order_id")
     assert (rejection.code, rejection.status, rejection.field) == ("OrderTooOld", 409, "order_id")
+
+
+def test_a_filter_over_events_is_one_for_each_stream() -> None:
+    contexts = ("accounts", "trading")
+    assert naming.event_filters("evt.>", contexts) == {"accounts": "evt.accounts.>", "trading": "evt.trading.>"}
+    assert naming.event_filters("evt.trading.order.>", contexts) == {"trading": "evt.trading.order.>"}
+    assert naming.event_filters("evt.*.*.a1.*", contexts) == {
+        "accounts": "evt.accounts.*.a1.*",
+        "trading": "evt.trading.*.a1.*",
+    }
+
+
+@pytest.mark.parametrize("subject", ["", ">", "cmd.trading.>", "evt", "evt.", "evt.bots.>", "evt.>.order", "evt.*"])
+def test_what_is_no_subject_of_events_is_refused(subject: str) -> None:
+    with pytest.raises(ValueError, match="no subject of events"):
+        naming.event_filters(subject, ("accounts", "trading"))

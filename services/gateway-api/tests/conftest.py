@@ -12,9 +12,10 @@ from starlette.types import ASGIApp
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fake_services import ANSWERS, FakeServices
+from fake_services import ANSWERS, FakeServices, MemoryBucket
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
+from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest.application import Cors, application
 from gateway_api.rest.services import Gateway
@@ -38,18 +39,27 @@ def shared() -> FakeServices:
 
 
 @pytest.fixture(scope="session")
-def served(shared: FakeServices) -> ASGIApp:
+def bucket() -> MemoryBucket:
+    """Where the one application keeps its answers."""
+    return MemoryBucket()
+
+
+@pytest.fixture(scope="session")
+def served(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
     """Composed once: the routes and their documentation take a fifth of a second."""
     gateway = Gateway(
         services=Requests(shared),
         authenticator=Authenticator(USERNAME, PlainPassword()),
         health=Health(shared, ("accounts", "trading"), "sandbox", lambda: None),
+        repeats=Repeats(bucket, b"k" * 32),
     )
     return application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"))
 
 
 @pytest.fixture
-def services(shared: FakeServices) -> FakeServices:
+def services(shared: FakeServices, bucket: MemoryBucket) -> FakeServices:
+    bucket.entries.clear()
+    bucket.away = False
     shared.answers = dict(ANSWERS)
     shared.sent.clear()
     return shared

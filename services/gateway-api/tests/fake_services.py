@@ -118,3 +118,34 @@ class FakeServices:
 def session_subject(command: type[Any]) -> str:
     """Where commands of the tests' session go."""
     return naming.session_command_subject("master_account", "binance", command)
+
+
+@dataclass
+class MemoryBucket:
+    """A Bucket of `handlers.repeats`."""
+
+    entries: dict[str, tuple[bytes, int]] = field(default_factory=dict)
+    away: bool = False
+    revision: int = 0
+
+    async def create(self, key: str, value: bytes) -> int | None:
+        return None if await self.find(key) else self._put(key, value)
+
+    async def find(self, key: str) -> tuple[bytes, int] | None:
+        if self.away:
+            raise Unavailable("away")
+        return self.entries.get(key)
+
+    async def replace(self, key: str, value: bytes, revision: int) -> int | None:
+        found = await self.find(key)
+        return self._put(key, value) if found and found[1] == revision else None
+
+    async def remove(self, key: str, revision: int) -> None:
+        found = await self.find(key)
+        if found and found[1] == revision:
+            del self.entries[key]
+
+    def _put(self, key: str, value: bytes) -> int:
+        self.revision += 1
+        self.entries[key] = (value, self.revision)
+        return self.revision

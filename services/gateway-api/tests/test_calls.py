@@ -7,7 +7,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from fake_services import FakeServices
+from fake_services import FakeServices, MemoryBucket
 from gateway_api.rest.idempotency import command_id
 from test_routes import ORDER_BODY
 
@@ -34,8 +34,9 @@ async def test_the_trace_continues(http: httpx.AsyncClient, services: FakeServic
     assert services.last.metadata.traceparent.split("-")[1] not in {"a" * 32, "0" * 32}
 
 
-async def test_the_same_key_is_the_same_command(http: httpx.AsyncClient, services: FakeServices) -> None:
+async def test_the_same_key_is_the_same_command(http: httpx.AsyncClient, services: FakeServices, bucket: MemoryBucket) -> None:
     for path in ("/trading/orders", "/trading/orders/", "/trading/orders"):
+        bucket.entries.clear()
         response = await http.post(path, json=ORDER_BODY, headers={"Idempotency-Key": "k-1"})
         assert response.headers["idempotency-key"] == "k-1"
     await http.post("/trading/orders", json=ORDER_BODY, headers={"Idempotency-Key": "k-2"})

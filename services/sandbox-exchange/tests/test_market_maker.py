@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sandbox_exchange.domain.faults.board import Faults
 from sandbox_exchange.domain.market.pairs import LISTED
 from sandbox_exchange.domain.market.prices import DAY, RandomProcess
 from sandbox_exchange.domain.spot.commands import OpenAccount, PlaceOrder, SetPrice
@@ -59,7 +60,7 @@ def market(*channels: str) -> tuple[Venue, MarketMaker, Listener, Now]:
     now, hub = Now(), Listener(*channels)
     processes = {pair.symbol: RandomProcess(pair, SEED) for pair in LISTED}
     venue = Venue(Exchange(LISTED), now, now, hub, processes)
-    return venue, MarketMaker(venue, SEED), hub, now
+    return venue, MarketMaker(venue, Faults(), SEED), hub, now
 
 
 def test_a_bar_closes_as_history_has_it_even_over_midnight() -> None:

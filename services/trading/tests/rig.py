@@ -32,6 +32,7 @@ from trading.views import credentials
 from trading.views.order_pages import search_orders
 from trading.views.orders import OrdersView
 from trading.views.sessions import SessionsView
+from trading.views.totals import Totals
 from trading.views.trade_pages import search_trades
 from trading.views.trades import TradesView
 
@@ -175,11 +176,11 @@ class Rig:
         return answer
 
     async def row(self, order_id: str) -> dict[str, Any]:
-        page = json.loads(await search_orders(self.log, SearchOrders(limit=1000)))
+        page = json.loads(await search_orders(self.log, SearchOrders(limit=1000), Totals()))
         return next((item for item in page["data"] if item["order_id"] == order_id), {})
 
     async def trades(self) -> list[dict[str, Any]]:
-        data: list[dict[str, Any]] = json.loads(await search_trades(self.log, SearchTrades(limit=1000)))["data"]
+        data: list[dict[str, Any]] = json.loads(await search_trades(self.log, SearchTrades(limit=1000), Totals()))["data"]
         return data
 
     async def events(self, order_id: str) -> list[Event]:

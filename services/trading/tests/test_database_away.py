@@ -10,6 +10,8 @@ from contracts.message import Metadata
 from contracts.rejections import Unavailable
 from contracts.trading import OrderFilled
 from rig import Rig
+from trading.domain.order_commands import RecordRefused
+from trading.handlers.live import Live
 
 
 def lose_confirmations(rig: Rig, monkeypatch: pytest.MonkeyPatch, count: int) -> None:
@@ -53,6 +55,32 @@ async def test_an_intent_that_was_not_confirmed_nor_repeated_fails(rig: Rig, mon
     row = await rig.status(order_id, "FAILED")
     assert row["error_message"] == "The order was not confirmed in time and not sent"
     assert rig.exchange.submits == []
+
+
+async def test_a_command_repeated_while_its_intent_is_given_up_does_not_send_it(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await rig.start()
+    lose_confirmations(rig, monkeypatch, 1)
+    metadata = Metadata()
+    with pytest.raises(Unavailable):
+        await rig.place(metadata)
+    record, giving_up, repeated = Live.record, asyncio.Event(), asyncio.Event()
+
+    async def slow(live, tracked, command, metadata=None):  # type: ignore[no-untyped-def]
+        if isinstance(command, RecordRefused):
+            giving_up.set()
+            await repeated.wait()
+        return await record(live, tracked, command, metadata)
+
+    monkeypatch.setattr(Live, "record", slow)
+    await giving_up.wait()
+    order_id = await rig.place(metadata)
+    repeated.set()
+    await rig.status(order_id, "FAILED")
+    await asyncio.sleep(rig.around.pace.reconcile)
+    assert rig.exchange.submits == []
+    assert (await rig.row(order_id))["status"] == "FAILED"
 
 
 async def test_outcomes_that_were_stored_without_confirmation_are_stored_once(

@@ -1,21 +1,19 @@
-"""`hummingbus sandbox ...`: accounts, funds and prices of the built-in exchange."""
+"""`hummingbus sandbox ...`: accounts, funds, prices and faults of the built-in exchange."""
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from hummingbus.commands import fail, home_or_fail
-from hummingbus.commands.sandbox_admin import AdminFailed, SandboxAdmin
+from hummingbus.commands import fail, sandbox_faults
+from hummingbus.commands.sandbox_calls import Json, call, show
 
-app = typer.Typer(no_args_is_help=True, help="Accounts, funds and prices of the sandbox exchange.")
+app = typer.Typer(no_args_is_help=True, help="Accounts, funds, prices and faults of the sandbox exchange.")
 account_app = typer.Typer(no_args_is_help=True, help="Accounts of the sandbox exchange.")
 app.add_typer(account_app, name="account")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+app.add_typer(sandbox_faults.app, name="fault")
 
 
 @account_app.command("create")
@@ -25,40 +23,32 @@ def create_account(
 ) -> None:
     """Make a funded account and print its API key and secret."""
     balances = dict(_balance(text) for text in balance or [])
-    created = _call(lambda admin: admin.create_account(balances))
-    _print(created, as_json=as_json)
+    created = call(lambda admin: admin.create_account(balances))
+    show(created, as_json=as_json)
 
 
 @app.command("deposit")
 def deposit(api_key: str, asset: str, amount: str, as_json: Json = False) -> None:
     """Add funds to an account."""
-    _print(_call(lambda admin: admin.deposit(api_key, asset.upper(), _amount(amount))), as_json=as_json)
+    show(call(lambda admin: admin.deposit(api_key, asset.upper(), _amount(amount))), as_json=as_json)
 
 
 @app.command("withdraw")
 def withdraw(api_key: str, asset: str, amount: str, as_json: Json = False) -> None:
     """Take free funds from an account."""
-    _print(_call(lambda admin: admin.withdraw(api_key, asset.upper(), _amount(amount))), as_json=as_json)
+    show(call(lambda admin: admin.withdraw(api_key, asset.upper(), _amount(amount))), as_json=as_json)
 
 
 @app.command("price")
 def price(symbol: str, value: Annotated[str, typer.Argument(metavar="PRICE")], as_json: Json = False) -> None:
     """Move the market of a symbol, e.g. BTCUSDT, to a price."""
-    _print(_call(lambda admin: admin.set_price(symbol.upper().replace("-", ""), _amount(value))), as_json=as_json)
+    show(call(lambda admin: admin.set_price(symbol.upper().replace("-", ""), _amount(value))), as_json=as_json)
 
 
 @app.command("ledger")
 def ledger(api_key: str) -> None:
     """Print everything the exchange holds of an account as JSON: orders, trades and balances, exactly."""
-    _print(_call(lambda admin: admin.ledger(api_key)), as_json=True)
-
-
-def _call(work: Any) -> dict[str, Any]:
-    try:
-        answer: dict[str, Any] = work(SandboxAdmin.of(home_or_fail()))
-    except AdminFailed as error:
-        fail(str(error))
-    return answer
+    show(call(lambda admin: admin.ledger(api_key)), as_json=True)
 
 
 def _balance(text: str) -> tuple[str, Decimal]:
@@ -76,11 +66,3 @@ def _amount(text: str) -> Decimal:
     if not amount.is_finite() or amount <= 0:
         fail(f"{text}: expected a number above 0")
     return amount
-
-
-def _print(document: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(document))
-        return
-    for name, value in document.items():
-        typer.echo(f"{name:<12} {value if isinstance(value, str) else json.dumps(value)}")

@@ -55,12 +55,28 @@ class SandboxAdmin:
 
     def ledger(self, api_key: str) -> dict[str, Any]:
         """Every order, trade and balance of an account, numbers as exact text."""
-        return self._call("GET", f"/admin/accounts/{api_key}/ledger")
+        held: dict[str, Any] = self._call("GET", f"/admin/accounts/{api_key}/ledger")
+        return held
+
+    def add_fault(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Put a fault in force; the fields are those of `POST /admin/faults`, None for what is not given."""
+        return self._post("/admin/faults", {name: value for name, value in wanted.items() if value is not None})
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults, with how often each fired."""
+        faults: list[dict[str, Any]] = self._call("GET", "/admin/faults")
+        return faults
+
+    def clear_faults(self, fault_id: str | None = None) -> dict[str, Any]:
+        """End one fault or all: `{"removed": [id, ...]}`."""
+        removed: dict[str, Any] = self._call("DELETE", "/admin/faults" if fault_id is None else f"/admin/faults/{fault_id}")
+        return removed
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        return self._call("POST", path, body)
+        answer: dict[str, Any] = self._call("POST", path, body)
+        return answer
 
-    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         try:
             answer = httpx.request(method, f"{self.url}{path}", json=body, headers={"X-Admin-Token": self.token}, timeout=15)
         except httpx.HTTPError as error:
@@ -69,8 +85,7 @@ class SandboxAdmin:
         if answer.is_error:
             msg = f"the sandbox exchange answers {answer.status_code}: {answer.text[:500]}"
             raise AdminFailed(msg)
-        document: dict[str, Any] = answer.json()
-        return document
+        return answer.json()
 
 
 def _texts(balances: dict[str, Decimal]) -> dict[str, str]:

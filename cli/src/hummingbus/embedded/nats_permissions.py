@@ -80,10 +80,17 @@ def _owner(context: str, asks: tuple[str, ...]) -> Access:
 
 
 def _gateway() -> Access:
-    """Asks every context for everything but a credential's secret; follows events without keeping a position."""
+    """Asks every context for all but a credential's secret; follows events without keeping a position; keeps its answers."""
     asks = [subject for context in CONTEXTS for subject in (naming.commands_of(context), naming.queries_of(context))]
     streams = [naming.event_stream(context) for context in CONTEXTS]
-    publish = [*asks, *_jetstream_account(), *(subject for stream in streams for subject in _consume(stream))]
+    answers = naming.bucket_stream(naming.ANSWER_BUCKET)
+    publish = [
+        *asks,
+        naming.bucket_subjects(naming.ANSWER_BUCKET),
+        *_jetstream_account(),
+        *_keep(answers),
+        *(subject for stream in (*streams, answers) for subject in _consume(stream)),
+    ]
     events = [naming.event_stream_subjects(context) for context in CONTEXTS]
     subscribe = [naming.inbox("gateway-api"), naming.queries_of("gateway-api"), naming.commands_of("gateway-api"), *events]
     return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL,))

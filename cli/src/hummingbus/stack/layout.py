@@ -150,6 +150,7 @@ class Layout:
             "GATEWAY_API_PORT": str(self.ports["gateway-api"]),
             "GATEWAY_API_USERNAME": self.settings.username,
             "GATEWAY_API_PASSWORD_HASH": self.secrets.password_hash(self.settings),
+            "GATEWAY_API_ANSWER_KEY": self.secrets["gateway_answer_key"],
         }
 
     def _exchange(self) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from contracts.message import TOKEN, Command, Event, Message, Query
 
 HEADER_MESSAGE_ID = "Hb-Message-Id"
@@ -19,6 +21,7 @@ HEADER_STATUS = "Hb-Status"
 HEADER_RETRY_AFTER = "Hb-Retry-After"
 HEADER_DEDUPLICATION = "Nats-Msg-Id"
 HEADER_EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
+HEADER_EXPECTED_LAST_SUBJECT_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
 HEADER_TRANSACTION = "Hb-Transaction"
 """With the position: where an event stands in its log's feed."""
 HEADER_DEAD_REASON = "Hb-Dead-Reason"
@@ -29,8 +32,13 @@ HEADER_DEAD_AT = "Hb-Dead-At"
 """On dead letters, beside the headers of the message itself."""
 
 LEASE_BUCKET = "LEASES"
+ANSWER_BUCKET = "ANSWERS"
+"""What the gateway answered to requests with an Idempotency-Key."""
 DEAD_LETTER_STREAM = "DLQ"
 DEAD_LETTER_SUBJECTS = "dlq.>"
+DEAD_LETTERS = "dlq.*"
+"""The dead letters among them; the others are those that were sent again."""
+ALL_EVENTS = "evt.>"
 
 
 def tokens(id_: str) -> str:
@@ -105,6 +113,31 @@ def queue_group(service: str) -> str:
 def dead_letter_subject(durable_name: str) -> str:
     """`dlq.<durable>`."""
     return f"dlq.{durable_name}"
+
+
+def dead_letter_retry_subject(durable_name: str, number: int) -> str:
+    """`dlq.<durable>.retry.<number>`: the dead letter of that number, sent again to the consumer that gave up on it."""
+    return f"dlq.{durable_name}.retry.{number}"
+
+
+def dead_letter_retries(durable_name: str) -> str:
+    """All dead letters sent again to a consumer: `dlq.<durable>.retry.*`."""
+    return f"dlq.{durable_name}.retry.*"
+
+
+def event_filters(subject: str, contexts: Sequence[str]) -> dict[str, str]:
+    """A filter over events as one for each context's stream: `evt.*.order.>` as `{"trading": "evt.trading.order.>", ...}`.
+
+    ValueError when no event of these contexts can have such a subject.
+    """
+    head, _, rest = subject.partition(".")
+    context, dot, beyond = rest.partition(".")
+    wanted = list(contexts) if context in {"*", ">"} else [each for each in contexts if each == context]
+    whole = context == ">" and not dot
+    if head != "evt" or not wanted or not (whole or (beyond and context != ">")):
+        msg = f"{subject!r} is no subject of events: expected evt.<context>.<noun>.<id>.<Event>, with * and > as wildcards"
+        raise ValueError(msg)
+    return {each: event_stream_subjects(each) if whole else f"evt.{each}.{beyond}" for each in wanted}
 
 
 def health_subject(service: str) -> str:

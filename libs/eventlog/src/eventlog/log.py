@@ -15,15 +15,17 @@ from contracts.rejections import Unavailable
 from sqlalchemy import ClauseElement, MetaData
 
 from eventlog import mapping, rows, schema
+from eventlog.audit import Audit, audit
 from eventlog.batch import Append, BatchWriter
 from eventlog.chain import GENESIS
 from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, unavailable_when_gone
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.mapping import Snapshot
+from eventlog.observer import Observer
 from eventlog.reader import StreamReader
 from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
 from eventlog.recorder import Recorder
-from eventlog.replay import replay_rows
+from eventlog.replay import Replayed, replay_view
 from eventlog.statements import View, Write, literal
 
 __all__ = ["EventLog", "FeedPosition", "Fence", "Fenced", "VersionConflict"]
@@ -74,6 +76,10 @@ class EventLog:
         self._pool = await self._database.pool(self._pool_size)
         self._recorder.start()
 
+    async def attach(self) -> None:
+        """Open the pool only: for reading beside the service that owns the log; `append` is refused. End it with `stop`."""
+        self._pool = await self._database.pool(self._pool_size)
+
     async def stop(self) -> None:
         """Commit what is queued, then close all connections. Appends from now on raise Unavailable."""
         await self._recorder.stop()
@@ -101,6 +107,10 @@ class EventLog:
     def on_commit(self, callback: Callable[[], None]) -> None:
         """Call `callback` soon after each commit that stored events; it must not block."""
         self._callbacks.append(callback)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on what the writer does; there is one at a time."""
+        self._recorder.observer = observer
 
     async def append(
         self,
@@ -180,8 +190,17 @@ class EventLog:
                 return Verified(stream, len(found), expected)
         return Verified(stream, len(found), None)
 
-    async def replay(self, view: View) -> int:
-        """Make a view's rows again from all events, atomically; the number of events.
+    async def verify_all(self) -> Audit:
+        """Check the hash chains of all streams in one pass, while others append. Needs no `start`."""
+        with unavailable_when_gone():
+            connection = await self._database.connect(statement_seconds=None)
+            try:
+                return await audit(connection)
+            finally:
+                connection.terminate()
+
+    async def replay(self, view: View) -> Replayed:
+        """Make a view's rows again from all events, atomically, and tell whether they differ. Needs no `start`.
 
         Appends wait meanwhile, readers see the old rows until it is done.
         """
@@ -189,7 +208,7 @@ class EventLog:
             connection = await self._database.connect(statement_seconds=None)
             try:
                 async with connection.transaction():
-                    return await replay_rows(connection, view)
+                    return await replay_view(connection, view)
             finally:
                 connection.terminate()
 

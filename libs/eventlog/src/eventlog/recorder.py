@@ -13,6 +13,8 @@ from contracts.rejections import Unavailable
 from eventlog import rows
 from eventlog.batch import Append, BatchWriter, Outcome
 from eventlog.database import DRIVER_ERRORS, Connection, is_gone
+from eventlog.errors import VersionConflict
+from eventlog.observer import Observer, Unobserved
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ class Recorder:
         self._connect = connect
         self._writer = writer
         self._committed = committed
+        self.observer: Observer = Unobserved()
+        self._connected_before = False
         self._queue: deque[Append] = deque()
         self._wake = asyncio.Event()
         self._closing = False
@@ -127,15 +131,28 @@ class Recorder:
         return contended
 
     def _settle(self, outcomes: dict[Append, Outcome]) -> None:
+        stored = 0
         for append, outcome in outcomes.items():
+            self._report(append, outcome)
+            stored += isinstance(outcome, list)
             if append.done.done():
                 continue
             if isinstance(outcome, list):
                 append.done.set_result(outcome)
             else:
                 append.done.set_exception(outcome)
+        if stored:
+            self.observer.committed(stored)
         if any(isinstance(outcome, list) and outcome for outcome in outcomes.values()):
             self._committed()
+
+    def _report(self, append: Append, outcome: Outcome) -> None:
+        if isinstance(outcome, list):
+            seconds = asyncio.get_running_loop().time() - append.queued_at
+            traceparent = append.metadata[0].traceparent if append.metadata else None
+            self.observer.appended(append.stream, len(outcome), traceparent, seconds)
+        elif isinstance(outcome, VersionConflict):
+            self.observer.conflicted()
 
     async def _reconnect(self) -> None:
         """Connect, or wait a little and refuse the appends that waited too long."""
@@ -151,6 +168,9 @@ class Recorder:
             connection.add_termination_listener(lambda _: self._wake.set())
             self._connection = connection
             self._delay = SHORTEST_DELAY_SECONDS
+            if self._connected_before:
+                self.observer.reconnected()
+            self._connected_before = True
 
     def _refuse_overdue(self) -> None:
         due = asyncio.get_running_loop().time() - PATIENCE_SECONDS

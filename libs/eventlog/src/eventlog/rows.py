@@ -58,6 +58,7 @@ FEED = (
     + "WHERE (tx, notification_id) > ($1, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())"
     + " ORDER BY tx, notification_id LIMIT $3"
 )
+CHAINS = f"SELECT {_CONTENT}, hash, notification_id, tx FROM {EVENTS} ORDER BY originator_id, originator_version"  # noqa: S608
 CHAIN = f"SELECT {_CONTENT}, hash FROM {EVENTS} WHERE originator_id = $1 ORDER BY originator_version"  # noqa: S608 - constants
 
 

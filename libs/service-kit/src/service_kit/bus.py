@@ -86,6 +86,19 @@ class Response:
     retry_after: int | None = None
 
 
+class _Client(Client):
+    """nats-py's client, whose reader survives a flush that was cancelled or took too long.
+
+    The PONG of such a flush comes for a future that is done; nats-py would set it again and end its reader with that error,
+    so that every request timed out until the stale connection is noticed.
+    """
+
+    async def _process_pong(self) -> None:
+        if self._pongs and self._pongs[0].done():
+            self._pongs[0] = asyncio.get_running_loop().create_future()
+        await super()._process_pong()
+
+
 class Bus:
     """One connection to NATS that never gives up: it reconnects for ever, and starts before the server does."""
 
@@ -95,7 +108,7 @@ class Bus:
         self._name = f"{service}-{replica}" if replica else service
         self._url = url
         self._tracing = tracing or Tracing(service)
-        self._client = Client()
+        self._client = _Client()
         self._reconnected: list[Callable[[], None]] = []
         self._stopping = False
         self.epoch = 0

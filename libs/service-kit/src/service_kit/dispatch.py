@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 
 from contracts import naming
@@ -10,6 +11,7 @@ from contracts.message import Message, Metadata
 from contracts.rejections import Rejection, Unavailable
 from opentelemetry.trace import Span, SpanKind
 
+from service_kit.observation import OK, Observation
 from service_kit.supervisor import Crash, guarded
 from service_kit.telemetry import Tracing, current_trace_id, mark_failed, traceparent
 from service_kit.wire import Answer, failed, parse, read_metadata, refused, unavailable
@@ -20,13 +22,15 @@ logger = logging.getLogger(__name__)
 class Dispatcher:
     """Answers messages with a handler. It always answers: refusals 4xx, Unavailable 503, anything else 500 with a trace id."""
 
-    def __init__(self, tracing: Tracing) -> None:
+    def __init__(self, tracing: Tracing, observation: Observation | None = None) -> None:
         self._tracing = tracing
+        self._observation = observation or Observation(tracing)
 
     async def answer[M: Message](
         self, message: type[M], handler: Callable[[M, Metadata], Awaitable[bytes]], payload: bytes, headers: Mapping[str, str]
     ) -> Answer:
         """The answer to one message; `handler` gives the final JSON. The handler's metadata carries the handling's own span."""
+        began = time.perf_counter()
         name = message.__name__
         parent = headers.get(naming.HEADER_TRACEPARENT) or None
         with self._tracing.span(name, SpanKind.SERVER, parent) as span:
@@ -36,8 +40,11 @@ class Dispatcher:
                 return await handler(parse(message, payload), metadata)
 
             outcome = await guarded(handle())
+            seconds = time.perf_counter() - began
             if not isinstance(outcome, Crash):
+                self._observation.handled(message, OK, seconds)
                 return Answer(200, outcome)
+            self._observation.handled(message, _code(outcome.error), seconds, refused=isinstance(outcome.error, Rejection))
             return self._refuse(name, outcome.error, span)
 
     def _refuse(self, name: str, error: Exception, span: Span) -> Answer:
@@ -51,3 +58,10 @@ class Dispatcher:
             return unavailable(error)
         logger.error("%s failed", name, exc_info=error, extra=fields)
         return failed(current_trace_id())
+
+
+def _code(error: Exception) -> str:
+    """The outcome of a message that failed; the class of a bug is in the log."""
+    if isinstance(error, Rejection):
+        return error.code
+    return Unavailable.__name__ if isinstance(error, Unavailable) else "InternalError"

@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from service_kit.metrics import MEDIA_TYPE, Metrics
+
 type Check = Callable[[], str | None]
 
 
@@ -49,13 +51,14 @@ class _QuietServer(uvicorn.Server):
 
 
 class HealthServer:
-    """`/health/live` (200 while the event loop turns) and `/health/ready` (200 or 503) on 127.0.0.1."""
+    """`/health/live` (200 while the event loop turns) and `/health/ready` (200 or 503), and `/metrics`, on 127.0.0.1."""
 
-    def __init__(self, health: Health, port: int) -> None:
+    def __init__(self, health: Health, port: int, metrics: Metrics | None = None) -> None:
         """No I/O. Port 0 takes any free port."""
         self._health = health
+        self._metrics = metrics or Metrics()
         self.port = port
-        routes = [Route("/health/live", self._live), Route("/health/ready", self._ready)]
+        routes = [Route("/health/live", self._live), Route("/health/ready", self._ready), Route("/metrics", self._measured)]
         config = uvicorn.Config(
             Starlette(routes=routes),
             http="h11",
@@ -88,3 +91,6 @@ class HealthServer:
         return Response(
             json.dumps(body).encode(), status_code=200 if body["status"] == "ready" else 503, media_type="application/json"
         )
+
+    async def _measured(self, _request: Request) -> Response:
+        return Response(await self._metrics.text(), media_type=MEDIA_TYPE)

@@ -12,6 +12,7 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from contracts import naming
@@ -77,12 +78,22 @@ class Lease:
     Who sees `lost` set must stop acting at once; appends with `fence` are refused from when another holder has the lease.
     """
 
-    def __init__(self, name: str, fence: Fence, entry: _Entry, *, asked: float, ttl: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        fence: Fence,
+        entry: _Entry,
+        *,
+        asked: float,
+        ttl: float,
+        when_lost: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
         self.fence = fence
         self.lost = asyncio.Event()
         self._entry = entry
         self._ttl = ttl
+        self._when_lost = when_lost
         self._deadline = asked + ttl * SAFE
         self._renewal = asyncio.create_task(self._keep(), name=f"lease {name}")
 
@@ -118,13 +129,23 @@ class Lease:
     def _lose(self, reason: str) -> None:
         logger.error("lease %s lost: %s", self.name, reason)
         self.lost.set()
+        self._when_lost()
 
 
 class Leases:
     """Acquires leases for one replica."""
 
-    def __init__(self, bus: Bus, log: EventLog | None, *, holder: str, ttl: float = TTL) -> None:
-        """No I/O. `holder` is written into the lease for people to read; `ttl` in seconds."""
+    def __init__(
+        self,
+        bus: Bus,
+        log: EventLog | None,
+        *,
+        holder: str,
+        ttl: float = TTL,
+        lost: Callable[[str], None] = lambda _noun: None,
+    ) -> None:
+        """No I/O. `holder` is written into the lease for people to read; `ttl` in seconds; `lost` is told a lease's noun."""
+        self._lost = lost
         self._bus = bus
         self._log = log
         self._holder = holder
@@ -152,10 +173,17 @@ class Leases:
             return None
         # Raised only now: a replica that loses the race must not fence off the winner.
         entry = _Entry(bucket, name, value, revision)
-        lease = Lease(name, await self._log.raise_fence(name), entry, asked=asked, ttl=self._ttl)
+        lease = Lease(
+            name, await self._log.raise_fence(name), entry, asked=asked, ttl=self._ttl, when_lost=lambda: self._lost(noun)
+        )
         self._held = [each for each in self._held if not each.lost.is_set()]
         self._held.append(lease)
         return lease
+
+    @property
+    def held(self) -> int:
+        """How many leases are held now."""
+        return sum(lease.held for lease in self._held)
 
     async def stop(self) -> None:
         """Release what is held."""

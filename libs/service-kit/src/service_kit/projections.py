@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,9 +20,11 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
 from service_kit.bus import NATS_AWAY, Bus
+from service_kit.observation import Observation
 from service_kit.pull import Pull, PullLost
-from service_kit.received import ForeignView, feed_place, read_event
+from service_kit.received import Backlog, ForeignView, feed_place, read_event
 from service_kit.supervisor import backoff
+from service_kit.telemetry import Tracing
 
 if TYPE_CHECKING:
     import asyncpg
@@ -61,8 +64,19 @@ def _place(rows: Sequence[asyncpg.Record]) -> _Place:
 class Projection:
     """Keeps one foreign view up to date; run it under a supervisor."""
 
-    def __init__(self, bus: Bus, log: EventLog, view: ForeignView, *, service: str, replica: str) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        log: EventLog,
+        view: ForeignView,
+        *,
+        service: str,
+        replica: str,
+        observation: Observation | None = None,
+    ) -> None:
         """No I/O."""
+        self._observation = observation or Observation(Tracing(service))
+        self.backlog = Backlog()
         self._bus = bus
         self._log = log
         self._view = view
@@ -103,7 +117,10 @@ class Projection:
             await pull.start()
             while True:
                 self._trouble = None
-                await self._apply(await pull.batch())
+                messages = await pull.batch()
+                self.backlog.taken(messages)
+                await self._apply(messages)
+                self.backlog.applied()
         finally:
             await pull.stop()
 
@@ -125,7 +142,8 @@ class Projection:
             ack_policy=AckPolicy.NONE,
             inactive_threshold=INACTIVE,
         )
-        await jetstream.add_consumer(self._stream, config)
+        made = await jetstream.add_consumer(self._stream, config)
+        self.backlog.begin(made.num_pending or 0)
         self._delivered = 0
 
     async def _apply(self, messages: Sequence[Msg]) -> None:
@@ -146,8 +164,10 @@ class Projection:
             return _Place(place.tx, place.position, self._incarnation, sequence)
         received = read_event(message)
         if received is not None:
+            began = time.perf_counter()
             for write in self._view.project(received):
                 await connection.execute(write.sql, *write.args)
+            self._observation.projected(self._view.name, received, time.perf_counter() - began)
         return _Place(tx, position, self._incarnation, sequence)
 
     def _check_gapless(self, messages: Sequence[Msg]) -> None:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from dataclasses import replace
 
 from contracts import naming
-from contracts.message import utc_now
 from contracts.rejections import Unavailable
 from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.api import AckPolicy, ConsumerConfig
 from opentelemetry.trace import SpanKind
 
 from service_kit.bus import NATS_AWAY, Bus
+from service_kit.dead_letters import bury, ensure_dead_letter_stream
+from service_kit.observation import Observation
 from service_kit.pull import Pull, PullLost
-from service_kit.received import EventUnreadable, Received, read_event
+from service_kit.received import Backlog, EventUnreadable, Received, read_event
 from service_kit.supervisor import Crash, backoff, guarded
 from service_kit.telemetry import Tracing, traceparent
 
@@ -51,8 +52,11 @@ class Reaction:
         *,
         max_deliveries: int = MAX_DELIVERIES,
         first_delay: float = FIRST_DELAY,
+        observation: Observation | None = None,
     ) -> None:
         """No I/O. A message that failed `max_deliveries` times becomes a dead letter; Unavailable does not count."""
+        self._observation = observation or Observation(tracing)
+        self.backlog = Backlog()
         self._bus = bus
         self._tracing = tracing
         self._durable = durable
@@ -67,6 +71,15 @@ class Reaction:
     def trouble(self) -> str | None:
         """Why events are not being handled, or None."""
         return self._trouble
+
+    def retries(self) -> Reaction:
+        """The same reaction to the dead letters that an operator sends again; run it beside this one."""
+        again = copy(self)
+        again._stream = naming.DEAD_LETTER_STREAM
+        again._subjects = [naming.dead_letter_retries(self._durable)]
+        again._trouble = "not started"
+        again.backlog = Backlog()
+        return again
 
     async def run(self) -> None:
         """Handle events for ever."""
@@ -87,11 +100,16 @@ class Reaction:
             await pull.start()
             while True:
                 self._trouble = None
-                await self._handle_batch(await pull.batch())
+                messages = await pull.batch()
+                self.backlog.taken(messages)
+                await self._handle_batch(messages)
+                self.backlog.applied()
         finally:
             await pull.stop()
 
     async def _make_consumer(self) -> None:
+        if self._stream == naming.DEAD_LETTER_STREAM:
+            await ensure_dead_letter_stream(self._bus.jetstream)
         config = ConsumerConfig(
             name=self._durable,
             durable_name=self._durable,
@@ -101,7 +119,8 @@ class Reaction:
             # Counted here: JetStream would drop the message silently when a crash eats its last delivery.
             max_deliver=-1,
         )
-        await self._bus.jetstream.add_consumer(self._stream, config)
+        made = await self._bus.jetstream.add_consumer(self._stream, config)
+        self.backlog.begin((made.num_pending or 0) + (made.num_ack_pending or 0))
 
     async def _handle_batch(self, messages: Sequence[Msg]) -> None:
         by_aggregate: dict[str, list[Msg]] = {}
@@ -143,30 +162,9 @@ class Reaction:
             await message.nak(delay=max(delay, outcome.error.retry_after))
         elif deliveries >= self._max_deliveries or isinstance(outcome.error, EventUnreadable):
             logger.error("event becomes a dead letter", exc_info=outcome.error, extra=fields)
-            await self._bury(message, outcome.reason, deliveries)
+            await bury(self._bus.jetstream, self._durable, message, reason=outcome.reason, deliveries=deliveries)
+            self._observation.dead_letter(self._durable)
             await message.ack()
         else:
             logger.warning("event failed, tried again in %.1f s", delay, exc_info=outcome.error, extra=fields)
             await message.nak(delay=delay)
-
-    async def _bury(self, message: Msg, reason: str, deliveries: int) -> None:
-        jetstream = self._bus.jetstream
-        headers = {**(message.headers or {})}
-        identity = headers.get(naming.HEADER_MESSAGE_ID) or str(message.metadata.sequence.stream)
-        headers.pop(naming.HEADER_EXPECTED_LAST_SEQUENCE, None)
-        headers |= {
-            naming.HEADER_DEDUPLICATION: f"{self._durable}.{identity}",
-            naming.HEADER_DEAD_REASON: " ".join(reason.split())[:1000],
-            naming.HEADER_DEAD_SUBJECT: message.subject,
-            naming.HEADER_DEAD_SEQUENCE: str(message.metadata.sequence.stream),
-            naming.HEADER_DEAD_DELIVERIES: str(deliveries),
-            naming.HEADER_DEAD_AT: utc_now().isoformat(),
-        }
-        try:
-            await jetstream.stream_info(naming.DEAD_LETTER_STREAM)
-        except NotFoundError:
-            config = StreamConfig(
-                name=naming.DEAD_LETTER_STREAM, subjects=[naming.DEAD_LETTER_SUBJECTS], storage=StorageType.FILE
-            )
-            await jetstream.add_stream(config)
-        await jetstream.publish(naming.dead_letter_subject(self._durable), message.data, headers=headers)

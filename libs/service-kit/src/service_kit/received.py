@@ -68,6 +68,30 @@ def feed_place(headers: Mapping[str, str]) -> tuple[int, int]:
     return int(headers[naming.HEADER_TRANSACTION]), int(headers[naming.HEADER_POSITION])
 
 
+class Backlog:
+    """How far a consumer is behind its stream, from what the server said with the last message it sent."""
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.oldest: datetime | None = None
+        self._behind = 0
+
+    def begin(self, events: int) -> None:
+        """The server has this many events for a consumer that was made just now."""
+        self.events, self.oldest = events, None
+
+    def taken(self, messages: Sequence[Msg]) -> None:
+        """These messages are being worked on; `oldest` is when the first of them was recorded."""
+        self._behind = messages[-1].metadata.num_pending
+        self.events = self._behind + len(messages)
+        text = (messages[0].headers or {}).get(naming.HEADER_RECORDED_AT)
+        self.oldest = None if text is None else datetime.fromisoformat(text)
+
+    def applied(self) -> None:
+        """They are done."""
+        self.events, self.oldest = self._behind, None
+
+
 class EventUnreadable(Exception):
     """A message on an event stream that no relay of ours made."""
 

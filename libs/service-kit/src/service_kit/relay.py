@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
 from contracts import naming
@@ -19,8 +20,10 @@ from nats.js.api import DiscardPolicy, PubAck, RetentionPolicy, StorageType, Str
 from nats.js.errors import NotFoundError
 
 from service_kit.bus import NATS_AWAY, Bus
+from service_kit.observation import Observation
 from service_kit.received import event_headers, feed_place
 from service_kit.supervisor import backoff
+from service_kit.telemetry import Tracing
 
 if TYPE_CHECKING:
     from eventlog.log import EventLog
@@ -47,8 +50,9 @@ class _Overtaken(Exception):
 class Relay:
     """The relay of one context; run it under a supervisor."""
 
-    def __init__(self, bus: Bus, log: EventLog, context: str) -> None:
+    def __init__(self, bus: Bus, log: EventLog, context: str, observation: Observation | None = None) -> None:
         """No I/O."""
+        self._observation = observation or Observation(Tracing(context))
         self._bus = bus
         self._log = log
         self._context = context
@@ -67,6 +71,11 @@ class Relay:
     def trouble(self) -> str | None:
         """Why events are not being published, or are missing on the stream; None when all is well."""
         return self._trouble or self._incomplete
+
+    @property
+    def after(self) -> FeedPosition:
+        """The place of the last event that is on the stream, as far as this relay knows."""
+        return self._after
 
     async def run(self) -> None:
         """Publish for ever, through losses of NATS and of the database. Raises StreamForeign."""
@@ -165,12 +174,14 @@ class Relay:
             return False
         # Side by side, and each checked by the server against the one before. Not `publish_async`: with nats-py 2.16 it
         # never ends when the server refuses.
+        began = time.perf_counter()
         publishes = (self._publish(recorded, self._last_sequence + index) for index, recorded in enumerate(batch))
         outcomes = await asyncio.gather(*publishes, return_exceptions=True)
         for recorded, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
                 raise outcome
             self._advance(recorded, outcome)
+            self._observation.published(recorded, time.perf_counter() - began)
         return True
 
     async def _publish(self, recorded: Recorded, last_sequence: int) -> PubAck:

@@ -19,10 +19,12 @@ from service_kit.commands import Commands, Subscription
 from service_kit.dispatch import Dispatcher
 from service_kit.health import Health, HealthServer
 from service_kit.leases import Leases
+from service_kit.metrics import Metrics
+from service_kit.observation import Observation
 from service_kit.projections import Projection
 from service_kit.queries import Queries
 from service_kit.reactions import Reaction
-from service_kit.received import ForeignView, Received
+from service_kit.received import Backlog, ForeignView, Received
 from service_kit.relay import Relay
 from service_kit.running import run, until_done, version_of, within
 from service_kit.settings import ServiceSettings
@@ -31,6 +33,7 @@ from service_kit.telemetry import Tracing
 from service_kit.wire import Answer
 
 if TYPE_CHECKING:
+    from eventlog.decider import Decider
     from eventlog.log import EventLog
 
 __all__ = ["Service", "run"]
@@ -46,7 +49,7 @@ class Service:
     """Everything a service has in common with the others. Declare what it serves, then `run` it.
 
     `bus` asks other services, `supervisor` runs background tasks, `leases` gives exclusive rights, `log` is the event log,
-    `tracing` makes spans.
+    `tracing` makes spans, `metrics` counts and measures.
     """
 
     def __init__(self, name: str, settings: ServiceSettings, *, log: EventLog | None = None) -> None:
@@ -57,9 +60,12 @@ class Service:
         self._version = version_of(name)
         self.tracing = Tracing(name, version=self._version, replica=settings.replica, endpoint=settings.otlp_endpoint)
         self.bus = Bus(name, settings.nats_url, self.tracing, replica=settings.replica)
-        self.supervisor = Supervisor()
-        self.leases = Leases(self.bus, log, holder=f"{name}-{settings.replica}")
-        dispatcher = Dispatcher(self.tracing)
+        self._observation = Observation(self.tracing)
+        self.metrics: Metrics = self._observation.metrics
+        self.supervisor = Supervisor(self._observation.restarted)
+        self.aggregates: dict[str, Decider[Any, Any, Any]] = {}
+        self.leases = Leases(self.bus, log, holder=f"{name}-{settings.replica}", lost=self._observation.lease_lost)
+        dispatcher = Dispatcher(self.tracing, self._observation)
         self._commands = Commands(name, self.bus, dispatcher)
         self._queries = Queries(name, self.bus, dispatcher)
         self._document = Document(name, self._version)
@@ -69,10 +75,10 @@ class Service:
         self._start_hooks: list[Callable[[], Awaitable[None]]] = []
         self._stop_hooks: list[Callable[[], Awaitable[None]]] = []
         self._phase: str | None = "not started"
-        self._plumbing = Supervisor()
-        self._relay = None if log is None else Relay(self.bus, log, log.context)
+        self._plumbing = Supervisor(self._observation.restarted)
+        self._relay = None if log is None else Relay(self.bus, log, log.context, self._observation)
         self._health = Health(service=name, version=self._version, replica=settings.replica, venue=settings.venue)
-        self._health_server = HealthServer(self._health, settings.health_port)
+        self._health_server = HealthServer(self._health, settings.health_port, self.metrics)
         self._declare_own_checks()
 
     def command[C: Command, R: Reply](self, command: type[C], handler: Callable[[C, Metadata], Awaitable[R]]) -> None:
@@ -103,10 +109,11 @@ class Service:
         if self.log is None:
             msg = "a foreign view needs an event log's database"
             raise ValueError(msg)
-        runner = Projection(self.bus, self.log, projection, service=self.name, replica=self.settings.replica)
+        replica, observation = self.settings.replica, self._observation
+        runner = Projection(self.bus, self.log, projection, service=self.name, replica=replica, observation=observation)
         self._document.consumes(projection.name, projection.context, projection.subjects)
         self._views[projection.name] = runner
-        self._health.add(f"view {projection.name}", lambda: runner.trouble)
+        self._watch_consumer(f"view {projection.name}", runner.backlog, lambda: runner.trouble)
 
     def reaction(
         self, purpose: str, context: str, subjects: Sequence[str], handler: Callable[[Received], Awaitable[None]]
@@ -114,9 +121,13 @@ class Service:
         """Handle each matching event of a context at least once; see `reactions`."""
         durable = naming.durable(self.name, purpose)
         self._document.consumes(purpose, context, subjects)
-        runner = Reaction(self.bus, self.tracing, durable, context, subjects, handler)
+        runner = Reaction(self.bus, self.tracing, durable, context, subjects, handler, observation=self._observation)
         self._reactions[purpose] = runner
-        self._health.add(f"reaction {purpose}", lambda: runner.trouble)
+        self._watch_consumer(f"reaction {purpose}", runner.backlog, lambda: runner.trouble)
+
+    def aggregate(self, noun: str, decider: Decider[Any, Any, Any]) -> None:
+        """Name the decider of the streams of a noun, so that operators can ask for the state of any of them at any time."""
+        self.aggregates[noun] = decider
 
     def task(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
         """Run a background loop from start to stop; when it crashes it starts again with backoff."""
@@ -138,6 +149,10 @@ class Service:
         """The AsyncAPI 3 document of this service, without connecting."""
         return self._document.build(self._commands.broker)
 
+    def crashed(self, task: str) -> None:
+        """Count a crash of a task of a further Supervisor; give it as the supervisor's `crashed`."""
+        self._observation.restarted(task)
+
     @property
     def health_port(self) -> int:
         """The port of the health server once it is started."""
@@ -152,6 +167,7 @@ class Service:
         if self.log is not None:
             self._phase = "waiting for the database"
             await until_done("event log", self.log.start)
+        self._plumbing.start("event loop", self._observation.watch_loop)
         self._phase = "waiting for NATS"
         await self.bus.start()
         await self._commands.connect()
@@ -173,6 +189,7 @@ class Service:
             await asyncio.gather(self._commands.stop(), self._queries.stop())
         for purpose in self._reactions:
             await self._plumbing.stop(f"reaction {purpose}")
+            await self._plumbing.stop(f"retries {purpose}")
         await self.supervisor.stop()
         for hook in self._stop_hooks:
             await within(HOOK_TIMEOUT, "stop hook", hook())
@@ -190,18 +207,26 @@ class Service:
     async def _serve(self) -> None:
         for purpose, reaction in self._reactions.items():
             self._plumbing.start(f"reaction {purpose}", reaction.run)
+            self._plumbing.start(f"retries {purpose}", reaction.retries().run)
         for name, task in self._tasks.items():
             self.supervisor.start(name, task)
         await self._commands.start()
         await self._queries.start()
 
+    def _watch_consumer(self, name: str, backlog: Backlog, trouble: Callable[[], str | None]) -> None:
+        self._health.add(name, trouble)
+        self._observation.watch_consumer(name, lambda: backlog.events, lambda: backlog.oldest, trouble)
+
     def _declare_own_checks(self) -> None:
+        self.bus.on_reconnect(self._observation.nats_reconnected)
+        self._observation.watch_service(lambda: self._health.body()["status"] == "ready", lambda: self.leases.held)
         self._health.add("service", lambda: self._phase)
         self._health.add("bus", lambda: None if self.bus.connected else "NATS cannot be reached")
         self._health.add("tasks", self._failing_tasks)
         if self.log is not None and self._relay is not None:
             self._health.add("event log", self.log.trouble)
             self._health.add("relay", self._relay_trouble)
+            self._observation.watch_log(self.log, self._relay)
             self._document.publishes(CONTEXT_EVENTS.get(self.log.context, ()))
         self._queries.declare_raw(naming.health_subject(self.name), self._answer_health)
 

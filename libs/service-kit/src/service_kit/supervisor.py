@@ -50,9 +50,10 @@ def backoff(attempt: int, *, first: float = FIRST_DELAY, longest: float = LONGES
 class _Supervised:
     """One task with the count of its crashes."""
 
-    def __init__(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, name: str, run: Callable[[], Awaitable[None]], crashed: Callable[[str], None] | None) -> None:
         self.name = name
         self._run = run
+        self._crashed = crashed
         self._reason: str | None = None
         self._started = time.monotonic()
         self.task = asyncio.create_task(self._keep_running(), name=name)
@@ -68,6 +69,8 @@ class _Supervised:
             attempt = 1 if time.monotonic() - self._started > HEALTHY_AFTER else attempt + 1
             self._reason = result.reason
             logger.error("task %s crashed", self.name, exc_info=result.error, extra={"task": self.name, "attempt": attempt})
+            if self._crashed is not None:
+                self._crashed(self.name)
             await asyncio.sleep(backoff(attempt))
 
     @property
@@ -81,7 +84,9 @@ class _Supervised:
 class Supervisor:
     """Runs named background tasks; a crash is logged once with its traceback and the task starts again with backoff."""
 
-    def __init__(self) -> None:
+    def __init__(self, crashed: Callable[[str], None] | None = None) -> None:
+        """`crashed` is told the name of a task at each of its crashes."""
+        self._crashed = crashed
         self._tasks: dict[str, _Supervised] = {}
 
     def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
@@ -90,7 +95,7 @@ class Supervisor:
         if running is not None and not running.task.done():
             msg = f"task {name} is running"
             raise ValueError(msg)
-        self._tasks[name] = _Supervised(name, run)
+        self._tasks[name] = _Supervised(name, run, self._crashed)
 
     async def stop(self, name: str | None = None) -> None:
         """Cancel one task, or all, and wait for them (at most STOP_TIMEOUT seconds). Unknown names are fine."""

@@ -27,6 +27,7 @@ from service_kit.service import Service
 from accounts.adapters import vault
 from accounts.adapters.trading import TradingClient
 from accounts.adapters.vault import Vault
+from accounts.domain import account
 from accounts.domain.history import Retention
 from accounts.handlers.commands import Commands
 from accounts.handlers.history import History
@@ -52,6 +53,7 @@ def build(settings: Settings) -> Service:
         tables=(vault.METADATA, portfolio.METADATA, prices.METADATA, history.METADATA),
     )
     service = Service("accounts", settings, log=log)
+    service.aggregate("account", account.decider)
     sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
     trading = TradingClient(service.bus, sealer)
     safe = Vault(settings.config_password)

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-from functools import partial
 from typing import Any
 
+from contracts import naming
+from service_kit.buckets import Bucket
 from service_kit.service import Service
-from service_kit.telemetry import Tracing
 
 from gateway_api.adapters.passwords import Argon2Password
 from gateway_api.adapters.web_server import WebServer
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
+from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest import application
 from gateway_api.rest.services import Gateway
+from gateway_api.rest.traffic import Traffic
 from gateway_api.settings import Settings
+
+ANSWERS_KEPT = 24 * 3600.0
+"""Seconds for which a request with an Idempotency-Key can be repeated."""
 
 
 def build(settings: Settings) -> Service:
@@ -35,15 +39,14 @@ def build(settings: Settings) -> Service:
             Argon2Password(settings.password_hash.get_secret_value()),
             ttl=settings.authentication_ttl,
         ),
+        repeats=Repeats(Bucket(service.bus, naming.ANSWER_BUCKET, ttl=ANSWERS_KEPT), settings.digest_key()),
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
-    tracing = Tracing(service.name, replica=settings.replica, endpoint=settings.otlp_endpoint)
-    served = application.application(gateway, _cors(settings), tracing)
+    served = application.application(gateway, _cors(settings), service.tracing, Traffic(service.metrics))
     server = WebServer(served, settings.host, settings.port)
     service.readiness("web server", server.trouble)
     service.on_start(server.start)
     service.on_stop(server.stop)
-    service.on_stop(partial(asyncio.to_thread, tracing.stop))
     return service
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Annotated
 
@@ -24,6 +25,9 @@ class Settings(ServiceSettings):
     password_hash: SecretStr
     """The argon2 hash of the one user's password."""
 
+    answer_key: SecretStr | None = None
+    """Key of the digests by which a repeated request is recognised; without one it is made from `password_hash`."""
+
     services: Listed = ("accounts", "trading")
     """The services that `/health` asks."""
 
@@ -37,6 +41,11 @@ class Settings(ServiceSettings):
     cors_allow_credentials: bool = Field(default=True, validation_alias=AliasChoices("CORS_ALLOW_CREDENTIALS"))
     cors_allow_methods: Listed = Field(default=("*",), validation_alias=AliasChoices("CORS_ALLOW_METHODS"))
     cors_allow_headers: Listed = Field(default=("*",), validation_alias=AliasChoices("CORS_ALLOW_HEADERS"))
+
+    def digest_key(self) -> bytes:
+        """The same 32 bytes for every replica with these settings."""
+        secret = self.answer_key or self.password_hash
+        return hashlib.sha256(b"gateway-api answers\0" + secret.get_secret_value().encode()).digest()
 
     @field_validator("services", "cors_allow_origins", "cors_allow_methods", "cors_allow_headers", mode="before")
     @classmethod

@@ -14,16 +14,21 @@ from sandbox_exchange.adapters.candle_files import replays
 from sandbox_exchange.adapters.clock import Clock
 from sandbox_exchange.adapters.journal import Journal
 from sandbox_exchange.adapters.journal_files import Stored
+from sandbox_exchange.domain.faults.board import Faults
+from sandbox_exchange.domain.faults.matching import pieces_by
 from sandbox_exchange.domain.market.pairs import LISTED
 from sandbox_exchange.domain.market.prices import Candle, PriceProcess, RandomProcess, ReplayProcess
 from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.handlers.admin import Admin
 from sandbox_exchange.handlers.doors import refusals
+from sandbox_exchange.handlers.fault_admin import FaultAdmin
 from sandbox_exchange.handlers.market_maker import MarketMaker
 from sandbox_exchange.handlers.market_streams import MarketStreams
 from sandbox_exchange.handlers.recovery import fold
+from sandbox_exchange.handlers.request_faults import request_faults
 from sandbox_exchange.handlers.spot_account import SpotAccount
 from sandbox_exchange.handlers.spot_public import SpotPublic
+from sandbox_exchange.handlers.stream_faults import StreamFaults
 from sandbox_exchange.handlers.streams import Hub
 from sandbox_exchange.handlers.user_streams import UserStreams
 from sandbox_exchange.handlers.venue import Venue
@@ -54,14 +59,18 @@ def build(settings: Settings) -> web.Application:
         market.book.version = clock.now() * VERSIONS_PER_MS
     venue = Venue(exchange, journal, clock, hub, _processes(settings))
     journal.on_commit = venue.committed
-    maker = MarketMaker(venue, settings.seed)
-    application = web.Application(middlewares=[refusals])
+    faults, token = Faults(), settings.admin_token.get_secret_value()
+    maker = MarketMaker(venue, faults, settings.seed)
+    hub.pass_on = StreamFaults(venue, hub, faults).publish
+    exchange.pieces = pieces_by(exchange, faults)
+    application = web.Application(middlewares=[refusals, request_faults(venue, faults)])
     for door in (
-        SpotPublic(venue),
+        SpotPublic(venue, faults),
         SpotAccount(venue),
         MarketStreams(venue, hub),
-        UserStreams(venue, hub),
-        Admin(venue, maker, settings.admin_token.get_secret_value()),
+        UserStreams(venue, hub, faults),
+        Admin(venue, maker, token),
+        FaultAdmin(venue, faults, token),
     ):
         application.add_routes(door.routes())
     application[JOURNAL], application[MAKER], application[HUB] = journal, maker, hub

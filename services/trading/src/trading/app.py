@@ -24,6 +24,7 @@ from contracts.trading import (
 from eventlog.log import EventLog
 from service_kit.sealing import Sealer
 from service_kit.service import Service
+from service_kit.supervisor import Supervisor
 
 from trading.adapters.catalogue import EngineCatalogue
 from trading.adapters.engine import Engine
@@ -32,9 +33,12 @@ from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
 from trading.adapters.venue import Venue
+from trading.domain.order import ORDER
+from trading.domain.session import SESSION
 from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
 from trading.handlers.live import Pace
+from trading.handlers.measures import Measures
 from trading.handlers.queries import Queries
 from trading.handlers.sessions import Sessions
 from trading.handlers.surroundings import Surroundings
@@ -55,6 +59,8 @@ def build(settings: Settings) -> Service:
         tables=(credentials.metadata,),
     )
     service = Service("trading", settings, log=log)
+    service.aggregate("order", ORDER)
+    service.aggregate("session", SESSION)
     sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
     engine = Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None), settings.data_dir)
     markets = Markets(engine)
@@ -65,9 +71,11 @@ def build(settings: Settings) -> Service:
         credentials=Vault(service.bus, sealer),
         exchanges=EngineExchanges(engine, markets),
         holder=settings.replica,
+        measures=Measures(service.metrics),
         pace=Pace(settle=settings.settle_seconds, reconcile=settings.reconcile_interval),
     )
-    sessions = Sessions(around, service.bus)
+    sessions = Sessions(around, service.bus, Supervisor(service.crashed))
+    around.measures.watch(log, sessions.conditions)
     service.on_start(engine.start)
     service.on_stop(sessions.stop)
     service.on_stop(engine.stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -10,6 +11,10 @@ SECONDS_BELOW = Decimal(10**11)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_SECOND = Decimal(253_402_300_799)
+LATEST_MILLISECOND = 253_402_300_799_000
+
+TEXT = re.compile(r"[0-9]{1,14}(\.[0-9]{1,9})?")
+"""A time written as text."""
 
 
 def instant(value: Decimal) -> datetime:

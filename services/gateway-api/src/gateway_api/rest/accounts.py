@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from contracts.accounts import AddCredential, CreateAccount, DeleteAccount, DeleteCredential, ListAccounts, ListCredentials
 from fastapi import APIRouter, Body, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from gateway_api.rest.answers import done, refusal, relayed, told
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
-from gateway_api.rest.documented import COMMON, UNKNOWN_ACCOUNT, refused
+from gateway_api.rest.documented import COMMON, UNKNOWN_ACCOUNT, commanded, refused
 from gateway_api.rest.fields import AccountName, ConnectorName, Text
 from gateway_api.views.accounts import Message
 
@@ -39,8 +39,15 @@ def _credential_value(value: Any) -> Any:
     raise PydanticCustomError("credential_value", "Input should be text, a number, a boolean, null or a list of texts")
 
 
+CREDENTIAL_VALUE = {
+    "anyOf": [
+        *({"type": kind} for kind in ("string", "number", "boolean", "null")),
+        {"type": "array", "items": {"type": "string"}},
+    ]
+}
+
 CredentialValues = Annotated[
-    dict[str, Annotated[Any, BeforeValidator(_credential_value)]],
+    dict[str, Annotated[Any, BeforeValidator(_credential_value), WithJsonSchema(CREDENTIAL_VALUE)]],
     Body(
         description="The fields that `/connectors/{connector_name}/config-map` lists.",
         examples=[{"binance_api_key": "...", "binance_api_secret": "..."}],
@@ -70,7 +77,7 @@ async def list_account_credentials(account_name: AccountName, bus: Bus, metadata
     status_code=201,
     response_model=Message,
     summary="Create an account",
-    responses=refused(400, "The account exists, or the name is not an account name."),
+    responses={**commanded(), **refused(400, "The account exists, or the name is not an account name.")},
 )
 async def add_account(account_name: AccountNameQuery, bus: Bus, metadata: Commanding) -> Response:
     """Creates an account without credentials."""
@@ -83,9 +90,9 @@ async def add_account(account_name: AccountNameQuery, bus: Bus, metadata: Comman
     response_model=Message,
     summary="Delete an account",
     responses={
+        **commanded("Orders are open and `force` is not set."),
         **refused(400, "`master_account`, or not an account name."),
         **UNKNOWN_ACCOUNT,
-        **refused(409, "Orders are open and `force` is not set."),
     },
 )
 async def delete_account(account_name: AccountNameQuery, bus: Bus, metadata: Commanding, force: Force = False) -> Response:
@@ -98,7 +105,7 @@ async def delete_account(account_name: AccountNameQuery, bus: Bus, metadata: Com
     "/delete-credential/{account_name}/{connector_name}",
     response_model=Message,
     summary="Delete a credential",
-    responses={**refused(400, "Not an account name."), **refused(409, "Orders are open and `force` is not set.")},
+    responses={**commanded("Orders are open and `force` is not set."), **refused(400, "Not an account name.")},
 )
 async def delete_credential(
     account_name: AccountName, connector_name: ConnectorName, bus: Bus, metadata: Commanding, force: Force = False
@@ -115,7 +122,10 @@ async def delete_credential(
     status_code=201,
     response_model=Message,
     summary="Add or replace a credential",
-    responses=refused(400, "Unknown account, connector or field, or the exchange refused the keys; nothing was stored."),
+    responses={
+        **commanded(),
+        **refused(400, "Unknown account, connector or field, or the exchange refused the keys; nothing was stored."),
+    },
 )
 async def add_credential(
     account_name: AccountName, connector_name: ConnectorName, values: CredentialValues, bus: Bus, metadata: Commanding

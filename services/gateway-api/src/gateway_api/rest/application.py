@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
+from service_kit.metrics import Metrics
 from service_kit.telemetry import Tracing
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
 from gateway_api.rest.middleware import REQUEST_ID, OptionalTrailingSlash, RequestContext
 from gateway_api.rest.services import Gateway
+from gateway_api.rest.traffic import Traffic
 
 FAMILIES = (health.router, accounts.router, connectors.router, portfolio.router, trading.router)
 
@@ -32,7 +33,7 @@ class Cors:
     allow_headers: tuple[str, ...] = ("*",)
 
 
-def application(gateway: Gateway, cors: Cors, tracing: Tracing) -> ASGIApp:
+def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic | None = None) -> ASGIApp:
     """What the web server serves."""
     app = routes()
     app.state.gateway = gateway
@@ -45,9 +46,9 @@ def application(gateway: Gateway, cors: Cors, tracing: Tracing) -> ASGIApp:
         allow_credentials=cors.allow_credentials,
         allow_methods=cors.allow_methods,
         allow_headers=cors.allow_headers,
-        expose_headers=(REQUEST_ID, idempotency.HEADER, "Retry-After", portfolio.REFRESH_FAILED),
+        expose_headers=(REQUEST_ID, idempotency.HEADER, idempotency.REPLAYED, "Retry-After", portfolio.REFRESH_FAILED),
     )
-    return RequestContext(served, tracing)
+    return RequestContext(served, tracing, traffic or Traffic(Metrics()))
 
 
 def routes() -> FastAPI:
@@ -61,10 +62,10 @@ def routes() -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
         max_body_size=MAX_BODY,
-        generate_unique_id_function=_operation_id,
     )
     for family in FAMILIES:
-        app.include_router(family)
+        # Not `include_router`: it matches every path twice, once for the family and once in it.
+        app.router.routes.extend(family.routes)
     errors.install(app)
     documentation.install(app)
     return app
@@ -73,7 +74,3 @@ def routes() -> FastAPI:
 def openapi() -> dict[str, Any]:
     """The OpenAPI document."""
     return routes().openapi()
-
-
-def _operation_id(route: APIRoute) -> str:
-    return route.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
 from typing import Annotated, Any, Never
 from uuid import uuid4
@@ -14,13 +14,17 @@ from contracts.message import Metadata
 from fastapi import Depends, Header, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBasic
+from pydantic import WithJsonSchema
 from service_kit.telemetry import traceparent
 
+from gateway_api.domain.repeats import Kept
 from gateway_api.rest import idempotency
+from gateway_api.rest.given import Given, filled
 from gateway_api.rest.services import Gateway, Services, SystemHealth
 from gateway_api.rest.trace import correlation_id
 
 LARGEST_EXPONENT = 308
+SMALLEST_EXPONENT = -330
 
 
 class ExactRequest(Request):
@@ -38,7 +42,19 @@ class ExactRequest(Request):
         return self._json
 
 
-class AuthenticatedRoute(APIRoute):
+class NamedRoute(APIRoute):
+    """A route whose function's name is its operation id."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        options["generate_unique_id_function"] = _operation_id
+        super().__init__(path, filled(endpoint), **options)
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+class AuthenticatedRoute(NamedRoute):
     """A route that reads nothing of a request before it knows who sent it: 401 wins over 422, malformed JSON included."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -47,9 +63,30 @@ class AuthenticatedRoute(APIRoute):
 
         async def authenticated(request: Request) -> Response:
             request.state.user = await _authenticate(request)
-            return await handle(ExactRequest(request.scope, request.receive))
+            exact = ExactRequest(request.scope, request.receive)
+            key = request.headers.get(idempotency.HEADER) if self._commanding else None
+            return await handle(exact) if key is None else await _once(exact, key, handle)
 
         return authenticated
+
+    @property
+    def _commanding(self) -> bool:
+        return any(each.call is _commanding for each in self.dependant.dependencies)
+
+
+async def _once(request: Request, key: str, handle: Callable[[Request], Awaitable[Response]]) -> Response:
+    """The answer of `handle`, or the one that was given to the same request before."""
+    id_ = idempotency.command_id(request.state.user, request.method, request.url.path, idempotency.checked(key))
+    request.state.idempotency_key = key
+    sent = request.url.query.encode() + b"\n" + await request.body()
+
+    async def carry_out() -> Kept:
+        answer = await handle(request)
+        headers = tuple((name, value) for name, value in answer.headers.items() if name != "content-length")
+        return Kept(answer.status_code, headers, bytes(answer.body))
+
+    kept, replayed = await _gateway(request).repeats.once(id_, sent, carry_out)
+    return Response(kept.body, kept.status, {**dict(kept.headers), **({idempotency.REPLAYED: "true"} if replayed else {})})
 
 
 class _DocumentedBasic(HTTPBasic):
@@ -101,7 +138,7 @@ def _unauthorised(detail: str) -> HTTPException:
 def _exact(text: str) -> Decimal:
     """The number with every digit. An exponent beyond a double's is refused: as an integer it would fill the memory."""
     number = Decimal(text)
-    if number and abs(number.adjusted()) > LARGEST_EXPONENT:
+    if number and not SMALLEST_EXPONENT <= number.adjusted() <= LARGEST_EXPONENT:
         msg = "Number out of range"
         raise json.JSONDecodeError(msg, text, 0)
     return number
@@ -117,7 +154,7 @@ def _gateway(request: Request) -> Gateway:
     return gateway
 
 
-async def _reading(request: Request) -> Metadata:
+def _reading(request: Request) -> Metadata:
     return Metadata(
         actor=request.state.user, correlation_id=correlation_id(request.state.request_id), traceparent=traceparent()
     )
@@ -131,7 +168,9 @@ async def _commanding(
         Header(
             alias=idempotency.HEADER,
             description="1 to 255 visible ASCII characters. The same key on the same route is carried out at most once.",
-            json_schema_extra={"example": "5f3b7a62-rebalance-1"},
+        ),
+        WithJsonSchema(
+            {"type": "string", "pattern": f"^{idempotency.KEY.pattern}$", "examples": ["5f3b7a62-rebalance-1"]},
         ),
     ] = None,
 ) -> Metadata:
@@ -145,7 +184,7 @@ async def _commanding(
     )
 
 
-async def _services(request: Request) -> Services:
+def _services(request: Request) -> Services:
     return _gateway(request).services
 
 
@@ -153,13 +192,13 @@ async def _health(request: Request) -> SystemHealth:
     return _gateway(request).health
 
 
-Bus = Annotated[Services, Depends(_services)]
+Bus = Annotated[Services, Given(_services)]
 """The owning services."""
 
 Health = Annotated[SystemHealth, Depends(_health)]
 """The health of the whole system."""
 
-Reading = Annotated[Metadata, Depends(_reading)]
+Reading = Annotated[Metadata, Given(_reading)]
 """The metadata of a query."""
 
 Commanding = Annotated[Metadata, Depends(_commanding)]

@@ -37,7 +37,8 @@ UNAVAILABLE: Responses = {
         "headers": _RETRY_AFTER,
     }
 }
-COMMON: Responses = {**UNAUTHENTICATED, **NOT_VALID, **UNAVAILABLE}
+TOO_LONG: Responses = {414: {"description": "The URL is longer than 64 KiB."}}
+COMMON: Responses = {**UNAUTHENTICATED, **TOO_LONG, **NOT_VALID, **UNAVAILABLE}
 """What every route of a family may answer."""
 
 REFERENCED = (Problem,)
@@ -46,3 +47,18 @@ REFERENCED = (Problem,)
 UNKNOWN_ACCOUNT = refused(404, "No account of this name.")
 UNKNOWN_CONNECTOR = refused(404, "No connector of this name.")
 CURSOR_INVALID = refused(400, "The cursor was not made by this server.")
+KEY_INVALID = refused(400, "The Idempotency-Key is not 1 to 255 visible ASCII characters.")
+KEY_REUSED: Responses = {
+    422: {
+        "model": HTTPValidationError,
+        "description": "The request does not fit its schema, or its Idempotency-Key was used for another request.",
+        "content": {MEDIA_TYPE: {"schema": _reference("Problem")}},
+    }
+}
+
+
+def commanded(conflict: str = "") -> Responses:
+    """What a route with an Idempotency-Key may answer beyond its family; `conflict` is its own reason for a 409."""
+    reasons = f"{conflict} Or the request with this Idempotency-Key is still being carried out.".strip()
+    running: Responses = {409: {**refused(409, reasons)[409], "headers": _RETRY_AFTER}}
+    return {**KEY_INVALID, **running, **KEY_REUSED}

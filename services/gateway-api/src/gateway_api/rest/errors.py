@@ -17,8 +17,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway_api.domain import problem
+from gateway_api.domain.repeats import KeyReused, StillRunning
 from gateway_api.rest.answers import JSON
-from gateway_api.rest.idempotency import IdempotencyKeyInvalid
+from gateway_api.rest.idempotency import HEADER, IdempotencyKeyInvalid
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +38,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Rejection, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(IdempotencyKeyInvalid, _key_not_valid)
+    app.add_exception_handler(KeyReused, _key_reused)
+    app.add_exception_handler(StillRunning, _still_running)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -101,6 +104,17 @@ async def _unavailable(_: Request, error: Exception) -> Response:
 
 async def _key_not_valid(_: Request, error: Exception) -> Response:
     return Response(problem.problem(400, str(error), type(error).__name__), 400, media_type=problem.MEDIA_TYPE)
+
+
+async def _key_reused(_: Request, error: Exception) -> Response:
+    detail = f"{HEADER} was used for another request: the same key needs the same query and body"
+    return Response(problem.problem(422, detail, type(error).__name__, HEADER), 422, media_type=problem.MEDIA_TYPE)
+
+
+async def _still_running(_: Request, error: Exception) -> Response:
+    detail = f"The request with this {HEADER} is still being carried out; repeat it to get its answer"
+    body = problem.problem(409, detail, type(error).__name__, HEADER)
+    return Response(body, 409, {"Retry-After": "1"}, media_type=problem.MEDIA_TYPE)
 
 
 async def _bug(_: Request, error: Exception) -> Response:

@@ -8,10 +8,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from gateway_api.rest.answers import JSON
-from gateway_api.rest.call import Health
+from gateway_api.rest.call import Health, NamedRoute
 from gateway_api.views import health as shapes
 
-router = APIRouter(tags=["Health"])
+router = APIRouter(route_class=NamedRoute, tags=["Health"])
 
 COMPATIBLE_VERSION = "1.0.1"
 """The version of the Hummingbot API whose contract this server keeps."""

@@ -11,6 +11,8 @@ import re
 from uuid import UUID, uuid5
 
 HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+"""`true` on an answer that was given before."""
 KEY = re.compile(r"[\x21-\x7e]{1,255}")
 NAMESPACE = UUID("6f2c4d3e-0a86-5b5c-9c1d-1f6f3b7e5a10")
 

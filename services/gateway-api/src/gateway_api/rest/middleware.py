@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_api.rest import idempotency
 from gateway_api.rest.trace import readable_request_id, readable_traceparent
+from gateway_api.rest.traffic import Traffic
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +25,10 @@ READING = frozenset({"GET", "HEAD", "OPTIONS"})
 class RequestContext:
     """Gives each request an id (the caller's, if it sent one) and continues its trace; both go back and into the logs."""
 
-    def __init__(self, application: ASGIApp, tracing: Tracing) -> None:
+    def __init__(self, application: ASGIApp, tracing: Tracing, traffic: Traffic) -> None:
         self._application = application
         self._tracing = tracing
+        self._traffic = traffic
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -56,7 +58,9 @@ class RequestContext:
             finally:
                 path = getattr(scope.get("route"), "path", "unmatched")
                 span.update_name(f"{scope['method']} {path}")
-                _log(scope["method"], path, status, request_id, time.perf_counter() - started)
+                seconds = time.perf_counter() - started
+                self._traffic.served(scope["method"], path, status, seconds)
+                _log(scope["method"], path, status, request_id, seconds)
 
 
 def _log(method: str, path: str, status: int, request_id: str, seconds: float) -> None:

@@ -20,8 +20,8 @@ from starlette.responses import Response
 
 from gateway_api.rest.answers import relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
-from gateway_api.rest.documented import COMMON, CURSOR_INVALID
-from gateway_api.rest.fields import AccountNames, ConnectorNames, Cursor, From, Limit, Until
+from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded
+from gateway_api.rest.fields import AccountNames, ConnectorNames, Cursor, Flag, From, Limit, Until
 from gateway_api.rest.services import Services
 from gateway_api.views.portfolio import AccountsDistribution, Distribution, History, State
 
@@ -38,8 +38,8 @@ class PortfolioStateFilterRequest(BaseModel):
 
     account_names: AccountNames = None
     connector_names: ConnectorNames = None
-    skip_gateway: bool = Field(default=False, description="Leave the balances of DEX wallets as they were last read.")
-    refresh: bool = Field(default=False, description="Read the balances from the exchanges first.")
+    skip_gateway: Flag = Field(default=False, description="Leave the balances of DEX wallets as they were last read.")
+    refresh: Flag = Field(default=False, description="Read the balances from the exchanges first.")
 
 
 class PortfolioDistributionFilterRequest(BaseModel):
@@ -68,6 +68,7 @@ class PortfolioHistoryFilterRequest(BaseModel):
     response_model=State,
     summary="Balances and their value",
     responses={
+        **commanded(),
         200: {
             "headers": {
                 REFRESH_FAILED: {
@@ -76,7 +77,7 @@ class PortfolioHistoryFilterRequest(BaseModel):
                     "schema": {"type": "string"},
                 }
             }
-        }
+        },
     },
 )
 async def get_portfolio_state(filters: PortfolioStateFilterRequest, bus: Bus, metadata: Commanding) -> Response:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from contracts.message import Command, Metadata, Query
 from contracts.trading import CancelOrder, CancelOrders, PlaceOrder
+
+from gateway_api.domain.repeats import Kept
 
 
 class Answer(Protocol):
@@ -72,6 +75,17 @@ class SystemHealth(Protocol):
         ...
 
 
+class Repeats(Protocol):
+    """Knows the requests that were sent before."""
+
+    async def once(self, id_: UUID, request: bytes, carry_out: Callable[[], Awaitable[Kept]]) -> tuple[Kept, bool]:
+        """The answer to `request`, and whether it was given before.
+
+        Raises KeyReused for another request with the same id, StillRunning, Unavailable.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class Gateway:
     """What every route may use."""
@@ -79,3 +93,4 @@ class Gateway:
     services: Services
     authenticator: Authenticator
     health: SystemHealth
+    repeats: Repeats

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Annotated
 
-from contracts.message import Amount
 from contracts.trading import (
     ActiveOrders,
     CancelOrder,
     CancelOrders,
+    OrderIdReused,
     OrderType,
     PlaceOrder,
     PositionAction,
@@ -21,9 +21,10 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from gateway_api.domain.repeats import KeyReused
 from gateway_api.rest.answers import JSON, refusal, relayed, told
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
-from gateway_api.rest.documented import COMMON, CURSOR_INVALID, refused
+from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, refused
 from gateway_api.rest.fields import (
     AccountName,
     AccountNames,
@@ -32,6 +33,8 @@ from gateway_api.rest.fields import (
     Cursor,
     From,
     Limit,
+    NonNegative,
+    Positive,
     Text,
     TradingPairs,
     Until,
@@ -67,9 +70,9 @@ class TradeRequest(BaseModel):
     connector_name: Text
     trading_pair: Text
     trade_type: Side
-    amount: Annotated[Amount, Field(gt=0, description="In the base token.")]
+    amount: Annotated[Positive, Field(description="In the base token.")]
     order_type: OrderType = OrderType.LIMIT
-    price: Amount | None = Field(default=None, description="Needed for LIMIT and LIMIT_MAKER.")
+    price: NonNegative | None = Field(default=None, description="Needed for LIMIT and LIMIT_MAKER.")
     position_action: PositionAction = Field(default=PositionAction.OPEN, description="Of derivatives only.")
 
 
@@ -105,9 +108,9 @@ class TradeFilterRequest(ActiveOrderFilterRequest):
     response_model=TradeResponse,
     summary="Place an order",
     responses={
+        **commanded(),
         **refused(400, "Pair or type not supported, price missing, or a limit of the exchange violated."),
         **NO_SESSION,
-        **refused(409, "The Idempotency-Key was used for another order."),
     },
 )
 async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding) -> Response:
@@ -126,14 +129,18 @@ async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding) -> Re
             position_action=order.position_action,
         )
 
-    return relayed(await bus.session_command(account, connector, command, metadata), 201)
+    answer = await bus.session_command(account, connector, command, metadata)
+    if answer.status == 409 and json.loads(answer.body).get("code") == OrderIdReused.__name__:
+        # The gateway's own record of the key is gone after a day; the order is not.
+        raise KeyReused
+    return relayed(answer, 201)
 
 
 @router.post(
     "/{account_name}/{connector_name}/orders/{client_order_id}/cancel",
     response_model=Message,
     summary="Cancel an order",
-    responses=refused(404, "No account of this name, or no open order of this id."),
+    responses={**commanded(), **refused(404, "No account of this name, or no open order of this id.")},
 )
 async def cancel_order(
     account_name: AccountName, connector_name: ConnectorName, client_order_id: ClientOrderId, bus: Bus, metadata: Commanding
@@ -151,7 +158,7 @@ async def cancel_order(
     "/{account_name}/{connector_name}/orders/cancel-all",
     response_model=CancelledOrders,
     summary="Cancel all orders of a connector",
-    responses=NO_SESSION,
+    responses={**commanded(), **NO_SESSION},
 )
 async def cancel_orders(
     account_name: AccountName, connector_name: ConnectorName, bus: Bus, metadata: Commanding, trading_pair: Pair = None

@@ -58,6 +58,11 @@ def would_take() -> Refused:
     return Refused(-2010, "Order would immediately match and take.")
 
 
+def market_closed() -> Refused:
+    """An order for a symbol that is not traded now."""
+    return Refused(-1013, "Market is closed.")
+
+
 def unknown_order() -> Refused:
     """A cancel of an order that is not open."""
     return Refused(-2011, "Unknown order sent.")

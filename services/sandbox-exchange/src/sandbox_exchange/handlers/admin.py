@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import secrets
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
@@ -16,7 +15,7 @@ from sandbox_exchange.domain.spot.commands import Deposit, OpenAccount, SetPrice
 from sandbox_exchange.domain.spot.filters import check_price
 from sandbox_exchange.domain.spot.orders import Order
 from sandbox_exchange.domain.wire import ledger
-from sandbox_exchange.handlers.doors import Handler, answer
+from sandbox_exchange.handlers.doors import answer, json_body, trusted
 from sandbox_exchange.handlers.market_maker import MarketMaker
 from sandbox_exchange.handlers.venue import Venue
 
@@ -35,23 +34,14 @@ class Admin:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/health", self.health),
-            web.post("/admin/accounts", self._trusted(self.open_account)),
-            web.get("/admin/accounts", self._trusted(self.accounts)),
-            web.get("/admin/accounts/{api_key}", self._trusted(self.account)),
-            web.get("/admin/accounts/{api_key}/ledger", self._trusted(self.ledger)),
-            web.post("/admin/deposits", self._trusted(self.deposit)),
-            web.post("/admin/withdrawals", self._trusted(self.withdraw)),
-            web.post("/admin/prices", self._trusted(self.set_price)),
+            web.post("/admin/accounts", trusted(self._token, self.open_account)),
+            web.get("/admin/accounts", trusted(self._token, self.accounts)),
+            web.get("/admin/accounts/{api_key}", trusted(self._token, self.account)),
+            web.get("/admin/accounts/{api_key}/ledger", trusted(self._token, self.ledger)),
+            web.post("/admin/deposits", trusted(self._token, self.deposit)),
+            web.post("/admin/withdrawals", trusted(self._token, self.withdraw)),
+            web.post("/admin/prices", trusted(self._token, self.set_price)),
         ]
-
-    def _trusted(self, handler: Handler) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            given = request.headers.get("X-Admin-Token", "")
-            if not hmac.compare_digest(given.encode(), self._token.encode()):
-                raise Refused(-2015, "Invalid admin token.", 401)
-            return await handler(request)
-
-        return handle
 
     async def health(self, _: web.Request) -> web.Response:
         state = self._venue.exchange.state
@@ -59,7 +49,7 @@ class Admin:
 
     async def open_account(self, request: web.Request) -> web.Response:
         """`{balances?: {asset: amount}}` -> keys and balances. The secret is shown here only."""
-        body = await _body(request)
+        body = await json_body(request)
         wanted = body.get("balances", STARTING_BALANCES)
         if not isinstance(wanted, dict):
             raise Refused(-1100, "balances must be an object of asset and amount.")
@@ -86,18 +76,18 @@ class Admin:
         return answer(payload)
 
     async def deposit(self, request: web.Request) -> web.Response:
-        account, asset, amount = self._transfer(await _body(request))
+        account, asset, amount = self._transfer(await json_body(request))
         await self._venue.execute(Deposit(account.id, asset, amount))
         return answer(ledger.summary(account))
 
     async def withdraw(self, request: web.Request) -> web.Response:
-        account, asset, amount = self._transfer(await _body(request))
+        account, asset, amount = self._transfer(await json_body(request))
         await self._venue.execute(Withdraw(account.id, asset, amount))
         return answer(ledger.summary(account))
 
     async def set_price(self, request: web.Request) -> web.Response:
         """`{symbol, price}`: the market stands at the price now and moves on from there."""
-        body = await _body(request)
+        body = await json_body(request)
         symbol = str(body.get("symbol", "")).replace("-", "").upper()
         pair = self._venue.exchange.state.market(symbol).pair
         price = _amount(body.get("price"), "price")
@@ -123,16 +113,6 @@ class Admin:
     def _assets(self, order: Order) -> tuple[str, str]:
         pair = self._venue.exchange.state.market(order.symbol).pair
         return pair.base, pair.quote
-
-
-async def _body(request: web.Request) -> Mapping[str, Any]:
-    try:
-        body = await request.json() if request.can_read_body else {}
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise Refused(-1100, "The body must be a JSON object.")
-    return body
 
 
 def _amount(value: object, name: str) -> Decimal:

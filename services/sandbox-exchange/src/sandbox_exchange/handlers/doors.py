@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -31,6 +33,29 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
         return refusal(error)
     except web.HTTPException as error:
         return answer({"code": -1000, "msg": error.reason}, error.status)
+
+
+def trusted(token: str, handler: Handler) -> Handler:
+    """A handler for the operator only: without the header `X-Admin-Token` it answers 401."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        given = request.headers.get("X-Admin-Token", "")
+        if not hmac.compare_digest(given.encode(), token.encode()):
+            raise Refused(-2015, "Invalid admin token.", 401)
+        return await handler(request)
+
+    return handle
+
+
+async def json_body(request: web.Request) -> Mapping[str, Any]:
+    """The JSON object of a body; empty without a body. Raises Refused for anything else."""
+    try:
+        body = await request.json() if request.can_read_body else {}
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise Refused(-1100, "The body must be a JSON object.")
+    return body
 
 
 def query_text(request: web.Request) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from decimal import Decimal
 
+from sandbox_exchange.domain.faults.board import Faults
 from sandbox_exchange.domain.market.ladder import ladder
 from sandbox_exchange.domain.spot.commands import Quote, Sweep
 from sandbox_exchange.domain.spot.events import Traded
@@ -21,8 +22,9 @@ SLOW_DEPTH_SLOTS = 10
 class MarketMaker:
     """Quotes every pair from the price process. Each pair has its tenth of the second, so the load is even."""
 
-    def __init__(self, venue: Venue, seed: int) -> None:
+    def __init__(self, venue: Venue, faults: Faults, seed: int) -> None:
         self._venue = venue
+        self._faults = faults
         self._seed = seed
         self._markets = list(venue.exchange.state.markets.values())
         self._done: dict[str, int] = {}
@@ -50,8 +52,10 @@ class MarketMaker:
             self.advance(market, self._venue.now() // 1000)
 
     def advance(self, market: Market, second: int) -> None:
-        """Bring a pair's market to a second: new quotes, then the crowd's trade, then the bars it is part of."""
+        """Bring a pair's market to a second: new quotes, then the crowd's trade, then its bars. A halt skips it all."""
         self._done[market.pair.symbol] = second
+        if self._faults.is_halted(market.pair.symbol, self._venue.now()):
+            return
         ticks, lots, taker_buys = self._venue.histories[market.pair.symbol].second(second)
         quotes = self._quote(market, ticks)
         crossed = quotes.asks if taker_buys else quotes.bids

@@ -18,6 +18,7 @@ from sandbox_exchange.domain.wire import orders
 from sandbox_exchange.handlers.authentication import authenticate, without_signature
 from sandbox_exchange.handlers.doors import Handler, answer, query_text
 from sandbox_exchange.handlers.parameters import Parameters
+from sandbox_exchange.handlers.request_faults import skew_of
 from sandbox_exchange.handlers.venue import Venue
 
 DETAILS = {"ACK", "RESULT", "FULL"}
@@ -60,7 +61,7 @@ class SpotAccount:
             parameters = Parameters.parse(query, body)
             signed = without_signature(query) + without_signature(body)
             key = request.headers.get("X-MBX-APIKEY")
-            account = authenticate(self._venue.exchange, key, parameters, signed, self._venue.now())
+            account = authenticate(self._venue.exchange, key, parameters, signed, self._venue.now() + skew_of(request))
             return await handler(Signed(account, parameters))
 
         return handle

@@ -6,6 +6,7 @@ import json
 
 from aiohttp import web
 
+from sandbox_exchange.domain.faults.board import Faults
 from sandbox_exchange.domain.market.history import INTERVALS, next_start
 from sandbox_exchange.domain.refusals import Refused
 from sandbox_exchange.domain.spot.state import Market
@@ -13,6 +14,7 @@ from sandbox_exchange.domain.wire import markets
 from sandbox_exchange.domain.wire.amounts import amount
 from sandbox_exchange.handlers.doors import answer, query_text
 from sandbox_exchange.handlers.parameters import Parameters
+from sandbox_exchange.handlers.request_faults import skew_of
 from sandbox_exchange.handlers.venue import Venue
 
 DAY_SECONDS = 86_400
@@ -21,8 +23,9 @@ DAY_SECONDS = 86_400
 class SpotPublic:
     """Market data over REST."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, faults: Faults) -> None:
         self._venue = venue
+        self._faults = faults
 
     def routes(self) -> list[web.RouteDef]:
         calls = {
@@ -42,12 +45,14 @@ class SpotPublic:
     async def ping(self, _: web.Request) -> web.Response:
         return answer({})
 
-    async def time(self, _: web.Request) -> web.Response:
-        return answer({"serverTime": self._venue.now()})
+    async def time(self, request: web.Request) -> web.Response:
+        return answer({"serverTime": self._venue.now() + skew_of(request)})
 
     async def exchange_info(self, request: web.Request) -> web.Response:
         chosen, _ = self._chosen(Parameters.parse(query_text(request)))
-        return answer(markets.exchange_information((market.pair for market in chosen), self._venue.now()))
+        now = self._venue.now()
+        listed = [(market.pair, self._faults.is_halted(market.pair.symbol, now)) for market in chosen]
+        return answer(markets.exchange_information(listed, now + skew_of(request)))
 
     async def depth(self, request: web.Request) -> web.Response:
         parameters = Parameters.parse(query_text(request))

@@ -71,11 +71,15 @@ class Connection:
 
 
 class Hub:
-    """Channels and their listeners. A channel exists while somebody listens."""
+    """Channels and their listeners. A channel exists while somebody listens.
+
+    `pass_on` gets what is published to a channel with listeners; it delivers, unless faults are put in its place.
+    """
 
     def __init__(self) -> None:
         self.connections: set[Connection] = set()
         self._listeners: dict[str, set[Connection]] = {}
+        self.pass_on: Callable[[str, Mapping[str, object]], None] = self.deliver
 
     def wants(self, channel: str) -> bool:
         return channel in self._listeners
@@ -103,8 +107,20 @@ class Hub:
             self.leave(connection, channel)
 
     def publish(self, channel: str, payload: Mapping[str, object]) -> None:
+        """Tell the listeners of a channel, when it has any."""
+        if channel in self._listeners:
+            self.pass_on(channel, payload)
+
+    def deliver(self, channel: str, payload: Mapping[str, object]) -> None:
+        """Queue a frame for every listener of a channel."""
         for connection in self._listeners.get(channel, ()):
             connection.send(connection.channels[channel](channel, payload))
+
+    def cut(self, channel: str) -> None:
+        """End every connection that listens to a channel, at once."""
+        for connection in tuple(self._listeners.get(channel, ())):
+            connection.cut()
+            self.forget(connection)
 
     async def serve(
         self, request: web.Request, receive: Callable[[Connection, str], None], listens: Mapping[str, Wrap]

@@ -8,6 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
+from sandbox_exchange.domain.faults.answers import told
+from sandbox_exchange.domain.faults.board import Faults
+from sandbox_exchange.domain.faults.fault import BEFORE, Endpoint, Kind, Occasion
 from sandbox_exchange.domain.refusals import Refused
 from sandbox_exchange.handlers.authentication import authenticate
 from sandbox_exchange.handlers.parameters import Parameters
@@ -17,12 +20,17 @@ from sandbox_exchange.handlers.venue import Venue, user_channel
 RATE_LIMITS = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000, "count": 2}]
 
 
+class Unheard(Exception):
+    """A frame that gets no answer."""
+
+
 class UserStreams:
     """Private WebSocket subscriptions."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
+    def __init__(self, venue: Venue, hub: Hub, faults: Faults) -> None:
         self._venue = venue
         self._hub = hub
+        self._faults = faults
         self._subscriptions = 0
 
     def routes(self) -> list[web.RouteDef]:
@@ -38,6 +46,8 @@ class UserStreams:
             number = frame.get("id")
             result = self._carry_out(connection, str(frame.get("method")), frame.get("params") or {})
             connection.send({"id": number, "status": 200, "result": result, "rateLimits": RATE_LIMITS})
+        except Unheard:
+            pass
         except Refused as error:
             body = {"code": error.code, "msg": error.message}
             connection.send({"id": number, "status": error.status, "error": body, "rateLimits": RATE_LIMITS})
@@ -46,7 +56,7 @@ class UserStreams:
         if method == "ping":
             return {}
         if method == "time":
-            return {"serverTime": self._venue.now()}
+            return {"serverTime": self._server_time("")}
         if method == "userDataStream.subscribe.signature":
             return self._subscribe(connection, params)
         if method == "userDataStream.unsubscribe":
@@ -58,11 +68,32 @@ class UserStreams:
     def _subscribe(self, connection: Connection, params: Mapping[str, Any]) -> object:
         sent = {name: str(value) for name, value in params.items()}
         signed = "&".join(f"{name}={value}" for name, value in sorted(sent.items()) if name != "signature")
-        account = authenticate(self._venue.exchange, sent.get("apiKey"), Parameters(sent), signed, self._venue.now())
+        api_key = sent.get("apiKey", "")
+        self._meet_faults(api_key)
+        account = authenticate(self._venue.exchange, api_key, Parameters(sent), signed, self._server_time(api_key))
         number = self._subscriptions
         self._subscriptions += 1
         self._hub.listen(connection, user_channel(account.id), _wrap(number))
         return {"subscriptionId": number}
+
+    def _meet_faults(self, api_key: str) -> None:
+        """Refuse a subscription as a fault has it; one that timed out is as if the frame had never come."""
+        now = self._venue.now()
+        firing = self._faults.first(BEFORE, self._occasion(api_key), now)
+        if firing is None:
+            return
+        if firing.wanted.kind is Kind.TIMEOUT_BEFORE:
+            raise Unheard
+        raise told(firing, Endpoint.USER_STREAM, now)
+
+    def _server_time(self, api_key: str) -> int:
+        """The time as the faults show it to the account of an API key, in ms."""
+        now = self._venue.now()
+        return now + self._faults.delay(Kind.CLOCK_SKEW, self._occasion(api_key), now)
+
+    def _occasion(self, api_key: str) -> Occasion:
+        account = self._venue.exchange.state.by_api_key.get(api_key)
+        return Occasion(Endpoint.USER_STREAM, "" if account is None else account.id, api_key)
 
 
 def _frame(text: str) -> Mapping[str, Any]:

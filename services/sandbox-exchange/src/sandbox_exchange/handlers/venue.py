@@ -16,6 +16,8 @@ from sandbox_exchange.domain.spot.orders import HOUSE
 from sandbox_exchange.domain.wire import markets, reports
 from sandbox_exchange.handlers.streams import Hub
 
+_USER = "user:"
+
 
 class EventJournal(Protocol):
     """What the venue needs of the journal."""
@@ -33,7 +35,12 @@ class TimeSource(Protocol):
 
 def user_channel(account: str) -> str:
     """The channel of an account's user stream."""
-    return f"user:{account}"
+    return f"{_USER}{account}"
+
+
+def account_of(channel: str) -> str | None:
+    """The account whose user stream a channel is; None for a market's channel."""
+    return channel.removeprefix(_USER) if channel.startswith(_USER) else None
 
 
 class Venue:

@@ -18,12 +18,14 @@ from eventlog.errors import Fenced
 from eventlog.execute import Executed, execute, load
 from eventlog.log import EventLog
 from eventlog.recorded import Fence
+from service_kit.metrics import Metrics
 
 from trading.domain.order import ORDER
 from trading.domain.order_commands import OrderCommand
 from trading.domain.order_state import Order
 from trading.domain.session import SESSION, Session, SessionCommand
 from trading.handlers.exchange import ExchangeSession, OrderTicket
+from trading.handlers.measures import Measures
 from trading.views.order_book import OrderRow, SessionOrders
 
 logger = logging.getLogger(__name__)
@@ -55,14 +57,16 @@ class Pace:
 class Tracked:
     """An order that may be alive. `ticket.order_id` is the exchange's client order id, `order_id` ours; they rarely differ.
 
-    `submitting` and `cancelling` are the effects under way, `resolving` the task that asks for an unknown outcome,
-    `missing_since` the loop time at which the exchange first said that it does not know the order, `short_since` that at which
-    it first called the order filled while the known executions fell short of its amount.
+    `stored_at` is the loop time at which this session stored the intent, `submitting` and `cancelling` are the effects under
+    way, `resolving` the task that asks for an unknown outcome, `missing_since` the loop time at which the exchange first said
+    that it does not know the order, `short_since` that at which it first called the order filled while the known executions
+    fell short of its amount.
     """
 
     order_id: str
     ticket: OrderTicket
     state: Order
+    stored_at: float | None = None
     submitting: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
     resolving: asyncio.Task[None] | None = None
@@ -141,6 +145,7 @@ class Live:
         *,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         held: Callable[[], bool],
+        measures: Measures | None = None,
     ) -> None:
         self.account = exchange.account
         self.connector = exchange.connector
@@ -150,6 +155,7 @@ class Live:
         self.pace = pace
         self.spawn = spawn
         self.held = held
+        self.measures = measures or Measures(Metrics())
         self.accepting = False
         self.trades_listed = True
         self.placing = 0
@@ -180,6 +186,8 @@ class Live:
         # A repeated command tells the state it led to then, not the newest.
         state = done.state if not done.repeated else (await load(self.log, ORDER, order_stream(tracked.order_id)))[0]
         self.follow(tracked, state)
+        if not done.repeated:
+            self.measures.recorded(tracked.stored_at, done.events)
         return done.events
 
     async def record_session(self, command: SessionCommand) -> Executed[Session, SessionEvent]:

@@ -69,21 +69,21 @@ class Orders:
         placed = done.state.origin
         if not isinstance(placed, OrderPlaced) or not same_request(placed, command):
             raise OrderIdReused(f"Order '{order_id}' was placed by this command id with another body")
-        if not done.repeated or await self._never_sent(order_id):
-            tracked = Tracked(order_id, _ticket(placed), done.state)
+        if not done.repeated or await self._unsent(order_id) is not None:
+            tracked = Tracked(order_id, _ticket(placed), done.state, stored_at=asyncio.get_running_loop().time())
             live.tracked[order_id] = tracked
             self._outcomes.submit(tracked, metadata)
         return _accepted(placed)
 
-    async def _never_sent(self, order_id: str) -> bool:
-        """Whether an order is stored that this session did not get to send, because its database did not confirm it.
+    async def _unsent(self, order_id: str) -> Order | None:
+        """A stored order that this session did not get to send, because its database did not confirm it; else None.
 
         The orders of earlier sessions are all followed since this one started, and those it sent are too until they end.
         """
         if order_id in self._live.tracked:
-            return False
+            return None
         state, _ = await load(self._live.log, ORDER, order_stream(order_id))
-        return state.status is OrderStatus.SUBMITTED and order_id not in self._live.tracked
+        return state if state.status is OrderStatus.SUBMITTED and order_id not in self._live.tracked else None
 
     async def _tidy_up(self, order_id: str) -> None:
         """Fail an order that was stored without being confirmed, when nobody repeats its command for the settle time."""
@@ -91,8 +91,10 @@ class Orders:
         while True:
             try:
                 row = await self._live.stored_orders.by_order_id(order_id)
-                if row is not None and await self._never_sent(order_id):
-                    tracked = Tracked(order_id, ticket_of(row), Order())
+                if row is not None and (state := await self._unsent(order_id)) is not None:
+                    tracked = Tracked(order_id, ticket_of(row), state)
+                    # From here on it is followed, so that its command, repeated now, does not send it.
+                    self._live.follow(tracked, state)
                     refused = RecordRefused(reason="The order was not confirmed in time and not sent", evidence="not sent")
                     await self._live.record(tracked, refused)
                 return

@@ -129,6 +129,7 @@ class Outcomes:
     async def _submit(self, tracked: Tracked, metadata: Metadata) -> None:
         if not self._live.held():
             return
+        self._live.measures.submitted(tracked.stored_at)
         outcome = await self._live.exchange.submit(tracked.ticket)
         match outcome:
             case Accepted():

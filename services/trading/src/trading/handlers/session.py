@@ -26,6 +26,7 @@ from service_kit.supervisor import HEALTHY_AFTER, backoff
 
 from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
 from trading.handlers.live import Live, session_stream, stored
+from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
 from trading.handlers.outcomes import Outcomes
 from trading.handlers.reconcile import Reconciliation
@@ -54,6 +55,7 @@ class SessionRunner:
         self._around = around
         self._live: Live | None = None
         self.ending = False
+        self._failed = False
         self._stop_reason = ""
         self._stopping = asyncio.Event()
         self._let_go = asyncio.Event()
@@ -64,6 +66,13 @@ class SessionRunner:
     def holding(self) -> bool:
         """Whether this replica holds the session."""
         return self._live is not None
+
+    @property
+    def condition(self) -> SessionCondition:
+        """How the session is here."""
+        if self._live is not None:
+            return SessionCondition.READY if self._live.accepting else SessionCondition.STARTING
+        return SessionCondition.FAILED if self._failed else SessionCondition.WAITING
 
     async def run(self) -> None:
         """Hold the session whenever its lease is free, until stopped. Failures are recorded and tried again with backoff."""
@@ -95,6 +104,7 @@ class SessionRunner:
                 began = asyncio.get_running_loop().time()
                 try:
                     failure = await self._hold(lease)
+                    self._failed = failure is not None
                     _still_wanted()
                 finally:
                     self._live = None
@@ -157,7 +167,15 @@ class SessionRunner:
         await self._record(lease, start)
         self.credential_version, fields = await around.credentials.reveal(self.account, self.connector)
         exchange = around.exchanges.session(self.account, self.connector, fields)
-        live = Live(exchange, around.log, lease.fence, around.pace, spawn=tasks.create_task, held=lambda: lease.held)
+        live = Live(
+            exchange,
+            around.log,
+            lease.fence,
+            around.pace,
+            spawn=tasks.create_task,
+            held=lambda: lease.held,
+            measures=around.measures,
+        )
         self._live = live
         subscriptions: list[Stoppable] = []
         try:
@@ -236,7 +254,7 @@ def _still_wanted() -> None:
 async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
     """Await work that must not be left half done: a cancellation waits for it.
 
-    A subscription that is being made would be lost, and nats-py's reader ends for good when a flush was cancelled.
+    A subscription that is being made would be lost and served for ever, a lease half released stay taken until it expires.
     """
     task = asyncio.create_task(work)
     try:

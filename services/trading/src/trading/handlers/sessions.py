@@ -13,6 +13,7 @@ from service_kit.bus import Bus, NoResponders
 from service_kit.supervisor import Supervisor
 
 from trading.domain.session import Phase
+from trading.handlers.measures import SessionCondition
 from trading.handlers.session import SessionRunner, record_release
 from trading.handlers.surroundings import Surroundings
 from trading.views.sessions import Desired, desired_sessions
@@ -28,11 +29,11 @@ LOOK_AGAIN_SECONDS = 0.5
 class Sessions:
     """Keeps a runner for every session that should run. Starts and stops are independent of each other."""
 
-    def __init__(self, around: Surroundings, bus: Bus) -> None:
+    def __init__(self, around: Surroundings, bus: Bus, supervisor: Supervisor | None = None) -> None:
         self._around = around
         self._bus = bus
         self._runners: dict[tuple[str, str], SessionRunner] = {}
-        self._supervisor = Supervisor()
+        self._supervisor = supervisor or Supervisor()
         self._stops: set[asyncio.Task[None]] = set()
 
     async def keep(self) -> None:
@@ -79,6 +80,10 @@ class Sessions:
         except NoResponders:
             await record_release(self._around.log, command, metadata)
         return await self._until_free(command.account, command.connector)
+
+    def conditions(self) -> dict[tuple[str, str], SessionCondition]:
+        """How each session is here, by account and connector."""
+        return {key: runner.condition for key, runner in self._runners.items()}
 
     def problem(self) -> str | None:
         """The sessions' own crashes, for readiness; a failing exchange is none."""

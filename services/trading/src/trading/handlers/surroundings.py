@@ -10,9 +10,11 @@ from typing import Any, Protocol
 from contracts.message import Metadata, Reply
 from eventlog.log import EventLog
 from eventlog.recorded import Fence
+from service_kit.metrics import Metrics
 
 from trading.handlers.exchange import Exchanges
 from trading.handlers.live import Pace
+from trading.handlers.measures import Measures
 
 
 class Lease(Protocol):
@@ -76,3 +78,4 @@ class Surroundings:
     exchanges: Exchanges
     holder: str
     pace: Pace = field(default_factory=Pace)
+    measures: Measures = field(default_factory=lambda: Measures(Metrics()))

@@ -106,3 +106,12 @@ class SessionOrders:
         sql = f"SELECT {COLUMNS} FROM orders WHERE {conditions.sql} ORDER BY created_at, order_id"  # noqa: S608
         rows: Sequence[Any] = await self._rows.fetch(sql, *conditions.args)
         return [OrderRow(**dict(row)) for row in rows]
+
+
+async def unknown_orders(log: Rows) -> tuple[int, float]:
+    """How many orders of all sessions are unknown, and the seconds since the last word of the longest."""
+    [row] = await log.fetch(
+        "SELECT count(*) AS orders, coalesce(extract(epoch FROM now() - min(updated_at)), 0)::float8 AS seconds"
+        " FROM orders WHERE known AND status = 'UNKNOWN'"
+    )
+    return row["orders"], max(0.0, row["seconds"])

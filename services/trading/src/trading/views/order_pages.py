@@ -8,13 +8,14 @@ from typing import Any
 from contracts.trading import ActiveOrders, SearchOrders
 
 from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+from trading.views.totals import Totals
 
 COLUMNS = """order_id, account, connector, trading_pair, side, order_type, amount, price, status, filled_amount,
     filled_quote / nullif(filled_amount, 0) AS average_price, fee_paid, fee_tokens, created_at, updated_at, exchange_order_id,
     error_message"""
 
 
-async def active_orders(rows: Rows, query: ActiveOrders) -> bytes:
+async def active_orders(rows: Rows, query: ActiveOrders, totals: Totals) -> bytes:
     """A page of orders that are not in a terminal state, by id ascending. Raises CursorInvalid."""
     conditions = Conditions(["known", "closed IS NULL"])
     _filter(conditions, query)
@@ -23,11 +24,13 @@ async def active_orders(rows: Rows, query: ActiveOrders) -> bytes:
         place = read_cursor(query, query.cursor, 1)
         total = place.total
         conditions.add("order_id > {}", place.key[0])
-    found, total = await read_page(rows, "orders", COLUMNS, conditions, order="order_id", limit=query.limit, total=total)
+    found, total = await read_page(
+        rows, "orders", COLUMNS, conditions, order="order_id", limit=query.limit, total=total, totals=totals
+    )
     return envelope(query, query.limit, [_item(row) for row in found], [[row["order_id"]] for row in found], total)
 
 
-async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
+async def search_orders(rows: Rows, query: SearchOrders, totals: Totals) -> bytes:
     """A page of orders, newest first; orders that arrive while paging come before the first page. Raises CursorInvalid."""
     conditions = Conditions(["known"])
     _filter(conditions, query)
@@ -40,7 +43,9 @@ async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
         total = place.total
         conditions.add("(created_at, order_id) < ({}, {})", key_time(place.key[0]), place.key[1])
     order = "created_at DESC, order_id DESC"
-    found, total = await read_page(rows, "orders", COLUMNS, conditions, order=order, limit=query.limit, total=total)
+    found, total = await read_page(
+        rows, "orders", COLUMNS, conditions, order=order, limit=query.limit, total=total, totals=totals
+    )
     keys = [[row["created_at"].isoformat(), row["order_id"]] for row in found]
     return envelope(query, query.limit, [_item(row) for row in found], keys, total)
 

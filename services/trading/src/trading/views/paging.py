@@ -13,6 +13,8 @@ from contracts.message import Query
 from contracts.rejections import CursorInvalid
 from service_kit.paging import decode_cursor, encode_cursor, page
 
+from trading.views.totals import Totals
+
 
 class Rows(Protocol):
     """The reading side of the service's database."""
@@ -58,16 +60,31 @@ class Conditions:
 
 
 async def read_page(
-    rows: Rows, table: str, columns: str, conditions: Conditions, *, order: str, limit: int, total: int | None
+    rows: Rows,
+    table: str,
+    columns: str,
+    conditions: Conditions,
+    *,
+    order: str,
+    limit: int,
+    total: int | None,
+    totals: Totals,
 ) -> tuple[list[Any], int]:
-    """Up to `limit + 1` rows, and the total: `total` when it is known, else counted in the same snapshot as the rows."""
+    """Up to `limit + 1` rows, and the total: `total` when it is known, else that of the same snapshot as the rows."""
     source = f"FROM {table} WHERE {conditions.sql}"
-    counted = f", (SELECT count(*) {source}) AS total" if total is None else ""
-    sql = f"SELECT {columns}{counted} {source} ORDER BY {order} LIMIT {limit + 1}"
-    found = list(await rows.fetch(sql, *conditions.args))
-    if total is None:
-        total = found[0]["total"] if found else 0
-    return found, total
+    wanted = f"{source} ORDER BY {order} LIMIT {limit + 1}"
+    if total is not None:
+        return list(await rows.fetch(f"SELECT {columns} {wanted}", *conditions.args)), total
+    args = conditions.args
+    seen, known = len(args) + 1, len(args) + 2
+    # Postgres evaluates the count only when the snapshot is another one.
+    counted = f"CASE WHEN pg_current_snapshot()::text = ${seen} THEN ${known}::bigint ELSE (SELECT count(*) {source}) END"
+    sql = f"SELECT {columns}, {counted} AS total, pg_current_snapshot()::text AS snapshot {wanted}"
+    found = list(await rows.fetch(sql, *args, *totals.of(source, args)))
+    if not found:
+        return found, 0
+    totals.remember(source, args, found[0]["snapshot"], found[0]["total"])
+    return found, found[0]["total"]
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ from typing import Any
 from contracts.trading import SearchTrades
 
 from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+from trading.views.totals import Totals
 
 COLUMNS = "trade_id, order_id, account, connector, trading_pair, side, amount, price, fee, fee_token, time"
 
 
-async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
+async def search_trades(rows: Rows, query: SearchTrades, totals: Totals) -> bytes:
     """A page of executions, newest first by the exchange's time. Raises CursorInvalid."""
     conditions = Conditions()
     conditions.one_of("account", query.account_names)
@@ -25,7 +26,9 @@ async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
         total = place.total
         conditions.add("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
     order = "time DESC, trade_id DESC"
-    found, total = await read_page(rows, "trades", COLUMNS, conditions, order=order, limit=query.limit, total=total)
+    found, total = await read_page(
+        rows, "trades", COLUMNS, conditions, order=order, limit=query.limit, total=total, totals=totals
+    )
     keys = [[row["time"].isoformat(), row["trade_id"]] for row in found]
     return envelope(query, query.limit, [_item(row) for row in found], keys, total)
 

@@ -36,12 +36,14 @@ type Observer = Callable[[Event], None]
 class Exchange:
     """A deterministic exchange: the same commands at the same times give the same events and the same state.
 
-    `observer` is called after each event, when the state is exactly that event's outcome.
+    `observer` is called after each event, when the state is exactly that event's outcome. `pieces` says into how many
+    trades a match of an account's order at a time is cut; the trades are facts, so a replay does not ask it.
     """
 
     def __init__(self, pairs: Iterable[Pair]) -> None:
         self.state = State(pairs)
         self.observer: Observer | None = None
+        self.pieces: Callable[[Order, int], int] = lambda order, at: 1
         self._happened: list[Event] = []
 
     def apply(self, command: Command, at: int) -> list[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Protocol
 
@@ -25,6 +26,7 @@ class Recorder(Protocol):
     """What the exchange offers to these functions."""
 
     state: State
+    pieces: Callable[[Order, int], int]
 
     def record(self, event: Event) -> None: ...
 
@@ -143,6 +145,18 @@ def _carry_out(exchange: Recorder, market: Market, order: Order, planned: Plan, 
 
 
 def _trade(exchange: Recorder, market: Market, taker: Order, maker: Order, quantity: Decimal, at: int) -> None:
+    """Let two orders trade, in one trade or in pieces of whole lots; the last piece takes what is left."""
+    wanted = max((exchange.pieces(order, at) for order in (taker, maker) if order.account), default=1)
+    if wanted > 1:
+        lots = int(quantity // market.pair.step)
+        piece = max(lots // wanted, 1) * market.pair.step
+        for _ in range(min(lots, wanted) - 1):
+            _exchange(exchange, market, taker, maker, piece, at)
+            quantity -= piece
+    _exchange(exchange, market, taker, maker, quantity, at)
+
+
+def _exchange(exchange: Recorder, market: Market, taker: Order, maker: Order, quantity: Decimal, at: int) -> None:
     number = max(exchange.state.last_trade + 2, 2 * (at - TRADE_EPOCH) + 1)
     bought, earned = quantity * FEE_RATE, maker.price * quantity * FEE_RATE
     taker_fee, maker_fee = (bought, earned) if taker.side is Side.BUY else (earned, bought)

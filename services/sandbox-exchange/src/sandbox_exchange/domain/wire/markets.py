@@ -15,8 +15,8 @@ from sandbox_exchange.domain.spot.state import Market
 from sandbox_exchange.domain.wire.amounts import amount
 
 
-def exchange_information(pairs: Iterable[Pair], at: int) -> dict[str, object]:
-    """`GET /api/v3/exchangeInfo`. The limits are Binance's; the sandbox does not enforce them."""
+def exchange_information(pairs: Iterable[tuple[Pair, bool]], at: int) -> dict[str, object]:
+    """`GET /api/v3/exchangeInfo` of pairs, each with whether it is halted. The limits are Binance's, and not enforced."""
     return {
         "timezone": "UTC",
         "serverTime": at,
@@ -27,7 +27,7 @@ def exchange_information(pairs: Iterable[Pair], at: int) -> dict[str, object]:
             {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61000},
         ],
         "exchangeFilters": [],
-        "symbols": [_symbol(pair) for pair in pairs],
+        "symbols": [_symbol(pair, "BREAK" if halted else "TRADING") for pair, halted in pairs],
     }
 
 
@@ -127,9 +127,9 @@ def _touch(book: OrderBook) -> tuple[str, str, str, str]:
     return sides[0], sides[1], sides[2], sides[3]
 
 
-def _symbol(pair: Pair) -> dict[str, object]:
+def _symbol(pair: Pair, status: str) -> dict[str, object]:
     return {
-        "symbol": pair.symbol, "status": "TRADING", "baseAsset": pair.base, "baseAssetPrecision": 8,
+        "symbol": pair.symbol, "status": status, "baseAsset": pair.base, "baseAssetPrecision": 8,
         "quoteAsset": pair.quote, "quotePrecision": 8, "quoteAssetPrecision": 8, "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8, "orderTypes": list(OrderType), "icebergAllowed": False, "ocoAllowed": False,
         "otoAllowed": False, "quoteOrderQtyMarketAllowed": True, "allowTrailingStop": False, "cancelReplaceAllowed": False,

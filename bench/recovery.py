@@ -1,0 +1,75 @@
+"""How long the gateway needs to serve again after `kill -9` of each process: `python -m bench.recovery`.
+
+Two requests are asked all the time, one that the accounts service answers and one of the trading service, while the stack's
+own status tells when the process is ready again under another pid.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import httpx
+
+from bench.report import Figures, show, table
+from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
+
+ORDER = ("nats", "postgres", "sandbox-exchange", "accounts", "trading", "gateway-api")
+
+
+def measure() -> Figures:
+    """Milliseconds by process until requests are served, and until the process is ready."""
+    with running() as stack, httpx.Client(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=2) as client:
+        return {name: _killed(stack, client, name) for name in ORDER}
+
+
+def _killed(stack: Stack, client: httpx.Client, name: str) -> Figures:
+    eventually(lambda: _serves(client), "requests are served")
+    refused: list[float] = []
+    over = threading.Event()
+
+    def probe() -> None:
+        while not over.is_set():
+            asked = time.perf_counter()
+            if not _serves(client):
+                refused.append(asked)
+            time.sleep(0.01)
+
+    killed = stack.kill(name)
+    begun = time.perf_counter()
+    prober = threading.Thread(target=probe)
+    prober.start()
+    try:
+        eventually(lambda: _again(stack, name, killed), f"{name} is ready again")
+        ready = time.perf_counter()
+        eventually(lambda: _serves(client), f"requests are served after {name} was killed")
+    finally:
+        over.set()
+        prober.join()
+    served = max(refused) - begun if refused else 0.0
+    return {"serving_ms": round(1000 * served), "ready_ms": round(1000 * (ready - begun))}
+
+
+def _again(stack: Stack, name: str, killed: int) -> bool:
+    process = stack.processes()[name]
+    return bool(process["ready"]) and process["pid"] != killed
+
+
+def _serves(client: httpx.Client) -> bool:
+    try:
+        answers = client.get("/accounts/"), client.post("/trading/orders/search", json={"limit": 1})
+    except httpx.HTTPError:
+        return False
+    return all(answer.status_code == 200 for answer in answers)
+
+
+def tables(figures: Figures) -> str:
+    """The figures as Markdown."""
+    text = "Milliseconds after the kill until the last request that was not served, and until the process was ready again."
+    rows = [(name, found["serving_ms"], found["ready_ms"]) for name, found in figures.items()]
+    return f"{text}\n\n{table(('killed', 'requests served ms', 'process ready ms'), rows)}"
+
+
+if __name__ == "__main__":
+    found = measure()
+    show(found, tables(found))

@@ -1,0 +1,31 @@
+"""What the commands of `hummingbus sandbox` share: calling the exchange of this home, and printing its answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+
+from hummingbus.commands import fail, home_or_fail
+from hummingbus.commands.sandbox_admin import AdminFailed, SandboxAdmin
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def call[T](work: Callable[[SandboxAdmin], T]) -> T:
+    """The answer of this home's exchange; its refusal ends the command with code 1."""
+    try:
+        return work(SandboxAdmin.of(home_or_fail()))
+    except AdminFailed as error:
+        fail(str(error))
+
+
+def show(document: dict[str, Any], *, as_json: bool) -> None:
+    """Print a document as JSON or as one line a field."""
+    if as_json:
+        typer.echo(json.dumps(document))
+        return
+    for name, value in document.items():
+        typer.echo(f"{name:<12} {value if isinstance(value, str) else json.dumps(value)}")

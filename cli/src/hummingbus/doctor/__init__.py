@@ -1,0 +1,1 @@
+"""What can be wrong with an installation, one function per check, and how each fault is mended."""
