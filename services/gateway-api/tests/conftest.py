@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fake_services import ANSWERS, FakeServices, MemoryBucket
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
+from gateway_api.handlers.limits import Logins, RateLimits
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest.application import Cors, application
@@ -52,6 +53,8 @@ def served(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
         authenticator=Authenticator(USERNAME, PlainPassword()),
         health=Health(shared, ("accounts", "trading"), "sandbox", lambda: None),
         repeats=Repeats(bucket, b"k" * 32),
+        limits=RateLimits(1000, 1),
+        logins=Logins(10, 900),
     )
     return application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"))
 

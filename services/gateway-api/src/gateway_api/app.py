@@ -12,6 +12,7 @@ from gateway_api.adapters.passwords import Argon2Password
 from gateway_api.adapters.web_server import WebServer
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
+from gateway_api.handlers.limits import Logins, RateLimits
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest import application
@@ -40,6 +41,8 @@ def build(settings: Settings) -> Service:
             ttl=settings.authentication_ttl,
         ),
         repeats=Repeats(Bucket(service.bus, naming.ANSWER_BUCKET, ttl=ANSWERS_KEPT), settings.digest_key()),
+        limits=RateLimits(settings.rate_limit, settings.rate_window),
+        logins=Logins(settings.login_failures, settings.login_lockout),
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
     served = application.application(gateway, _cors(settings), service.tracing, Traffic(service.metrics))

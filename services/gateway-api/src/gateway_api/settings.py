@@ -28,6 +28,18 @@ class Settings(ServiceSettings):
     answer_key: SecretStr | None = None
     """Key of the digests by which a repeated request is recognised; without one it is made from `password_hash`."""
 
+    rate_limit: int = Field(default=20_000, ge=0)
+    """Requests in `rate_window` that one user and one client address may make, also at once; 0 is no limit."""
+
+    rate_window: int = Field(default=10, ge=1, le=3600)
+    """Seconds."""
+
+    login_failures: int = Field(default=10, ge=0)
+    """Different wrong passwords for a user from an address before it is locked out; 0 is no limit."""
+
+    login_lockout: int = Field(default=900, ge=1)
+    """The longest lockout in seconds; the first is 1, and each further wrong password doubles it."""
+
     services: Listed = ("accounts", "trading")
     """The services that `/health` asks."""
 

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
+from gateway_api.rest.guard import Guard, Origins
 from gateway_api.rest.middleware import REQUEST_ID, OptionalTrailingSlash, RequestContext
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.traffic import Traffic
@@ -48,7 +49,11 @@ def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic
         allow_headers=cors.allow_headers,
         expose_headers=(REQUEST_ID, idempotency.HEADER, idempotency.REPLAYED, "Retry-After", portfolio.REFRESH_FAILED),
     )
-    return RequestContext(served, tracing, traffic or Traffic(Metrics()))
+    return RequestContext(
+        Guard(served, gateway.limits, Origins(cors.allow_origins, cors.allow_origin_regex)),
+        tracing,
+        traffic or Traffic(Metrics()),
+    )
 
 
 def routes() -> FastAPI:

@@ -20,6 +20,7 @@ from service_kit.telemetry import traceparent
 from gateway_api.domain.repeats import Kept
 from gateway_api.rest import idempotency
 from gateway_api.rest.given import Given, filled
+from gateway_api.rest.guard import address
 from gateway_api.rest.services import Gateway, Services, SystemHealth
 from gateway_api.rest.trace import correlation_id
 
@@ -108,9 +109,13 @@ async def _authenticate(request: Request) -> str:
     if credentials is None:
         raise _unauthorised("Not authenticated")
     username, password = credentials
-    gateway: Gateway = request.app.state.gateway
+    gateway, client = _gateway(request), address(request.scope)
+    gateway.logins.check(username, client)
     if not await gateway.authenticator.authenticate(username, password):
+        gateway.logins.failed(username, password, client)
         raise _unauthorised("Incorrect username or password")
+    gateway.logins.succeeded(username, client)
+    request.state.allowance = gateway.limits.take("user", username)
     return username
 
 

@@ -38,7 +38,15 @@ UNAVAILABLE: Responses = {
     }
 }
 TOO_LONG: Responses = {414: {"description": "The URL is longer than 64 KiB."}}
-COMMON: Responses = {**UNAUTHENTICATED, **TOO_LONG, **NOT_VALID, **UNAVAILABLE}
+COMMON: Responses = {
+    **UNAUTHENTICATED,
+    **refused(403, "A browser sent this for a web page that CORS does not allow."),
+    **TOO_LONG,
+    **NOT_VALID,
+    429: {**refused(429, "Too many requests, or too many wrong passwords.")[429], "headers": _RETRY_AFTER},
+    **refused(431, "The headers are larger than 32 KiB."),
+    **UNAVAILABLE,
+}
 """What every route of a family may answer."""
 
 REFERENCED = (Problem,)

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway_api.domain import problem
+from gateway_api.domain.limits import CrossSite, TooManyRequests
 from gateway_api.domain.repeats import KeyReused, StillRunning
 from gateway_api.rest.answers import JSON
 from gateway_api.rest.idempotency import HEADER, IdempotencyKeyInvalid
@@ -38,6 +39,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Rejection, _refused)
     app.add_exception_handler(Unavailable, _unavailable)
     app.add_exception_handler(IdempotencyKeyInvalid, _key_not_valid)
+    app.add_exception_handler(TooManyRequests, _too_many)
     app.add_exception_handler(KeyReused, _key_reused)
     app.add_exception_handler(StillRunning, _still_running)
     app.add_exception_handler(Exception, _bug)
@@ -115,6 +117,29 @@ async def _still_running(_: Request, error: Exception) -> Response:
     detail = f"The request with this {HEADER} is still being carried out; repeat it to get its answer"
     body = problem.problem(409, detail, type(error).__name__, HEADER)
     return Response(body, 409, {"Retry-After": "1"}, media_type=problem.MEDIA_TYPE)
+
+
+async def _too_many(_: Request, error: Exception) -> Response:
+    assert isinstance(error, TooManyRequests)  # noqa: S101
+    return too_many(error)
+
+
+def too_many(error: TooManyRequests) -> Response:
+    """429 with the seconds to wait."""
+    body = problem.problem(429, error.detail, type(error).__name__)
+    return Response(body, 429, {"Retry-After": str(error.retry_after)}, media_type=problem.MEDIA_TYPE)
+
+
+def cross_site(error: CrossSite) -> Response:
+    """403 for a web page that CORS does not allow."""
+    detail = "A web page of this origin may not change anything here; see CORS_ALLOW_ORIGINS"
+    return Response(problem.problem(403, detail, type(error).__name__, "Origin"), 403, media_type=problem.MEDIA_TYPE)
+
+
+def headers_too_large() -> Response:
+    """431."""
+    body = problem.problem(431, "The headers are larger than 32 KiB", "HeadersTooLarge")
+    return Response(body, 431, media_type=problem.MEDIA_TYPE)
 
 
 async def _bug(_: Request, error: Exception) -> Response:

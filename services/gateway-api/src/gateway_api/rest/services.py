@@ -10,6 +10,7 @@ from uuid import UUID
 from contracts.message import Command, Metadata, Query
 from contracts.trading import CancelOrder, CancelOrders, PlaceOrder
 
+from gateway_api.domain.limits import Allowance
 from gateway_api.domain.repeats import Kept
 
 
@@ -86,6 +87,34 @@ class Repeats(Protocol):
         ...
 
 
+class RateLimits(Protocol):
+    """Counts requests."""
+
+    def policies(self) -> str:
+        """The `RateLimit-Policy` header; empty without limits."""
+        ...
+
+    def take(self, name: str, caller: str) -> Allowance | None:
+        """Counts one request of a `user` or an `address`; raises TooManyRequests."""
+        ...
+
+
+class Logins(Protocol):
+    """Counts wrong passwords."""
+
+    def check(self, username: str, address: str) -> None:
+        """Raises TooManyLogins while this user is locked out at this address."""
+        ...
+
+    def failed(self, username: str, password: str, address: str) -> None:
+        """Counts a wrong password."""
+        ...
+
+    def succeeded(self, username: str, address: str) -> None:
+        """Forgets the wrong ones."""
+        ...
+
+
 @dataclass(frozen=True)
 class Gateway:
     """What every route may use."""
@@ -94,3 +123,5 @@ class Gateway:
     authenticator: Authenticator
     health: SystemHealth
     repeats: Repeats
+    limits: RateLimits
+    logins: Logins

@@ -1,0 +1,129 @@
+"""What every request passes first and every answer gets: limits, the check for foreign web pages, security headers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway_api.domain.limits import Allowance, CrossSite, TooManyRequests
+from gateway_api.rest import errors
+from gateway_api.rest.services import RateLimits
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+MAX_HEADERS = 32 * 1024
+"""Bytes of all header names and values together."""
+
+BODY_TIMEOUT = 30.0
+"""Seconds within which a client has to send its body."""
+
+API_CONTENT = "default-src 'none'; frame-ancestors 'none'"
+PAGE_CONTENT = (
+    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""Swagger UI starts with a script in the page."""
+
+SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+
+
+class Origins:
+    """Which web pages may make a browser change something: the API's own, and those that CORS allows."""
+
+    def __init__(self, allowed: tuple[str, ...], pattern: str) -> None:
+        self._allowed = frozenset(allowed)
+        self._pattern = re.compile(pattern) if pattern else None
+
+    def check(self, headers: Headers) -> None:
+        """Raises CrossSite. Browsers send `Origin` with what changes something; other clients send neither header."""
+        origin = headers.get("origin")
+        if origin is None:
+            if headers.get("sec-fetch-site") in {"cross-site", "same-site"}:
+                raise CrossSite
+            return
+        own = origin != "null" and urlsplit(origin).netloc == headers.get("host")
+        listed = "*" in self._allowed or origin in self._allowed
+        if not (own or listed or (self._pattern is not None and self._pattern.fullmatch(origin))):
+            raise CrossSite
+
+
+class Guard:
+    """The outermost part of the application behind the request's context."""
+
+    def __init__(self, application: ASGIApp, limits: RateLimits, origins: Origins) -> None:
+        self._application = application
+        self._limits = limits
+        self._origins = origins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        reply = self._replying(scope, send)
+        refused = self._refused(scope)
+        if refused is not None:
+            await refused(scope, receive, reply)
+            return
+        await self._application(scope, _in_time(receive), reply)
+
+    def _refused(self, scope: Scope) -> ASGIApp | None:
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
+            return errors.headers_too_large()
+        try:
+            scope["state"]["allowance"] = self._limits.take("address", address(scope))
+            if scope["method"] not in READING:
+                self._origins.check(Headers(scope=scope))
+        except TooManyRequests as error:
+            return errors.too_many(error)
+        except CrossSite as error:
+            return errors.cross_site(error)
+        return None
+
+    def _replying(self, scope: Scope, send: Send) -> Callable[[Message], Awaitable[None]]:
+        async def reply(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                for name, value in SECURITY.items():
+                    answer[name] = value
+                answer["Content-Security-Policy"] = PAGE_CONTENT if scope["path"] == "/docs" else API_CONTENT
+                answer.setdefault("Cache-Control", "no-store")
+                if policies := self._limits.policies():
+                    answer["RateLimit-Policy"] = policies
+                left: Allowance | None = scope["state"].get("allowance")
+                if left is not None:
+                    answer["RateLimit"] = f'"{left.policy}";r={left.remaining};t={left.reset}'
+            await send(message)
+
+        return reply
+
+
+def address(scope: Scope) -> str:
+    """The client's address."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def _in_time(receive: Receive) -> Receive:
+    """`receive` that gives up on a client that does not send its body; HTTPException 408."""
+    deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT
+    complete = False
+
+    async def timed() -> Message:
+        nonlocal complete
+        if complete:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(deadline):
+                message = await receive()
+        except TimeoutError as error:
+            raise HTTPException(408, "The body did not arrive in time", {"Connection": "close"}) from error
+        complete = not message.get("more_body", False)
+        return message
+
+    return timed
