@@ -258,7 +258,7 @@ async def test_commits_wake_those_who_wait(log: EventLog) -> None:
     committed = asyncio.Event()
     log.on_commit(committed.set)
     await log.append(STREAM, 0, [put(1)], Metadata())
-    await asyncio.wait_for(committed.wait(), 1)
+    await asyncio.wait_for(committed.wait(), 30)
     committed.clear()
     with pytest.raises(VersionConflict):
         await log.append(STREAM, 0, [put(1)], Metadata())

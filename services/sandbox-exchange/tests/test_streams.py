@@ -33,7 +33,7 @@ async def subscribe_user(client: Any, socket: aiohttp.ClientWebSocketResponse) -
         "params": {**params, "signature": client.sign(signed)},
     }
     await socket.send_json(frame)
-    return await socket.receive_json(timeout=5)
+    return await socket.receive_json(timeout=30)
 
 
 async def test_market_streams(client: Any) -> None:
@@ -81,7 +81,7 @@ async def test_an_account_is_told_each_step_and_its_balances(client: Any) -> Non
         answer = await subscribe_user(client, socket)
         assert (answer["id"], answer["status"], answer["result"]) == ("one", 200, {"subscriptionId": 0})
         _, placed = await client.order(**ORDER, type="MARKET", quantity="0.1", newClientOrderId="mine")
-        frames = [await socket.receive_json(timeout=5) for _ in range(2 + len(placed["fills"]))]
+        frames = [await socket.receive_json(timeout=30) for _ in range(2 + len(placed["fills"]))]
         assert {frame["subscriptionId"] for frame in frames} == {0}
         events = [frame["event"] for frame in frames]
         assert [event.get("x", event["e"]) for event in events] == [
@@ -101,11 +101,11 @@ async def test_a_cancel_names_the_order_in_its_own_field(client: Any) -> None:
     async with client.session.ws_connect(f"{client.base}/ws-api/v3") as socket:
         await subscribe_user(client, socket)
         await client.signed("DELETE", "order", symbol="BTCUSDT", origClientOrderId="mine")
-        event = (await socket.receive_json(timeout=5))["event"]
+        event = (await socket.receive_json(timeout=30))["event"]
         assert (event["x"], event["X"], event["C"]) == ("CANCELED", "CANCELED", "mine")
         assert event["c"] != "mine"
         await client.admin("POST", "/admin/deposits", {"api_key": client.key, "asset": "BTC", "amount": "1"})
-        kinds = [(await socket.receive_json(timeout=5))["event"]["e"] for _ in range(3)]
+        kinds = [(await socket.receive_json(timeout=30))["event"]["e"] for _ in range(3)]
         assert kinds == ["outboundAccountPosition", "balanceUpdate", "outboundAccountPosition"]
 
 
@@ -116,9 +116,9 @@ async def test_the_socket_api_refuses_what_it_cannot_do(client: Any) -> None:
         client.secret = good
         for method, status in (("ping", 200), ("time", 200), ("order.place", 400), ("userDataStream.unsubscribe", 200)):
             await socket.send_json({"id": 1, "method": method})
-            assert (await socket.receive_json(timeout=5))["status"] == status
+            assert (await socket.receive_json(timeout=30))["status"] == status
         await socket.send_str("nonsense")
-        assert (await socket.receive_json(timeout=5))["status"] == 400
+        assert (await socket.receive_json(timeout=30))["status"] == 400
 
 
 async def test_a_reader_that_falls_behind_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

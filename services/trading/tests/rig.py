@@ -40,6 +40,12 @@ ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
 FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2, fills_late=0.1)
 
 
+SERVED = 5
+"""Place, cancel, cancel all, refresh balances, release."""
+DEADLINE = 30
+"""Seconds a condition may take on a busy machine."""
+
+
 def new_log(database_url: str) -> EventLog:
     """Trading's log with its views, not started."""
     views = (OrdersView(), TradesView(), SessionsView())
@@ -121,7 +127,7 @@ class Rig:
         self.runner = SessionRunner(ACCOUNT, CONNECTOR, self.vault.version, self.around)
         self.task = asyncio.create_task(self.runner.run())
         if wait:
-            await self.until(lambda: "PlaceOrder" in self.commands.handlers or self.task is None or self.task.done())
+            await self.until(lambda: len(self.commands.handlers) == SERVED or self.task is None or self.task.done())
 
     async def kill(self) -> None:
         """End it as kill -9 does: nothing more is recorded."""
@@ -195,7 +201,7 @@ class Rig:
     async def all_events(self) -> list[Event]:
         return [recorded.event for recorded in await self.log.feed(FeedPosition(), 100_000)]
 
-    async def status(self, order_id: str, *wanted: str, seconds: float = 5) -> dict[str, Any]:
+    async def status(self, order_id: str, *wanted: str, seconds: float = DEADLINE) -> dict[str, Any]:
         """The order's row once its status is one of `wanted`."""
         async with asyncio.timeout(seconds):
             while True:
@@ -204,7 +210,7 @@ class Rig:
                     return row
                 await asyncio.sleep(0.01)
 
-    async def until(self, check: Callable[[], Any], seconds: float = 5) -> None:
+    async def until(self, check: Callable[[], Any], seconds: float = DEADLINE) -> None:
         async with asyncio.timeout(seconds):
             while True:
                 found = check()

@@ -229,7 +229,7 @@ async def test_many_sessions_share_one_listing(exchanges: EngineExchanges, wire:
 
 
 async def next_of[T](session: EngineSession, kind: type[T]) -> T:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             update = await session.updates.get()
             if isinstance(update, kind):

@@ -54,7 +54,7 @@ class Stage:
     known: Callable[[], list[str]]
     listings: bool = True
 
-    async def told[T: Update](self, kind: type[T], seconds: float = 5) -> T:
+    async def told[T: Update](self, kind: type[T], seconds: float = 30) -> T:
         """The next update of this kind."""
         async with asyncio.timeout(seconds):
             while True:

@@ -25,6 +25,7 @@ from contracts.accounts import (
 )
 from contracts.message import Command, Event, Metadata, Query, Reply
 from contracts.naming import session_command_subject
+from contracts.rejections import Unavailable
 from contracts.trading import (
     ConnectorNotFound,
     CredentialProved,
@@ -44,7 +45,6 @@ from eventlog.log import EventLog
 from fake_catalogue import FakeCatalogue
 from fake_exchange import FakeExchange
 from order_examples import request
-from service_kit.bus import NoResponders
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
@@ -173,7 +173,7 @@ async def test_a_credential_makes_a_session_that_trades_and_its_deletion_ends_it
 
     await world.until(filled)
     assert (await world.command(release, SessionState)).state == "stopped"
-    with pytest.raises(NoResponders):
+    with pytest.raises(Unavailable):  # nobody answers, or the one who is leaving says so
         await world.command(order, OrderAccepted, connector="binance")
     await world.happen(CredentialDeleted(account=MAIN, connector="binance"))
     await asyncio.sleep(1)
