@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up down check test integration safety bench generate fmt new-service
+.PHONY: help setup up down check test integration fuzz safety bench generate fmt new-service
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -25,7 +25,10 @@ check: setup  ## Formatting, lint, types, import rules, house rules, generated f
 	$(BIN)/pytest -q -n 2 --dist loadfile
 
 integration: setup  ## User journeys and conformance, against a real stack of their own
-	$(BIN)/pytest -q tests/integration tests/conformance tests/safety
+	$(BIN)/pytest -q tests/integration tests/conformance tests/safety/test_checker.py --ignore tests/conformance/test_schemathesis.py
+
+fuzz: setup  ## Schemathesis over all operations, and a short order-safety round
+	$(BIN)/pytest -q tests/conformance/test_schemathesis.py tests/safety/test_short_round.py
 
 safety: setup  ## 10,000 orders with every fault and kill; the report goes to .hummingbus-reports/ (ARGS="--seed N")
 	$(BIN)/python -m tests.safety $(ARGS)
