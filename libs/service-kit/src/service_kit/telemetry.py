@@ -17,12 +17,15 @@ from opentelemetry import context, trace
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 _CREDENTIALS = re.compile(r"://[^/@\s]+@")
 _OWN_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _PROPAGATOR = TraceContextTextMapPropagator()
+_IDS = RandomIdGenerator()
+_SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _NOISY = {
     "nats.aio.client": logging.CRITICAL,
     "uvicorn": logging.WARNING,
@@ -72,9 +75,8 @@ def configure_logs(service: str, replica: str, level: str) -> None:
 
 def traceparent() -> str | None:
     """The W3C trace context of the current span, or None outside of one."""
-    carrier: dict[str, str] = {}
-    _PROPAGATOR.inject(carrier)
-    return carrier.get(naming.HEADER_TRACEPARENT)
+    span = trace.get_current_span().get_span_context()
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
 
 
 def current_trace_id() -> str:
@@ -104,6 +106,10 @@ class Tracing:
     ) -> Generator[Span]:
         """A span under `parent` (a traceparent), or under the current span when there is no parent."""
         under = context.get_current() if parent is None else _PROPAGATOR.extract({naming.HEADER_TRACEPARENT: parent})
+        if not self.exporting:
+            with trace.use_span(_unseen(under), record_exception=False, set_status_on_exception=False) as span:
+                yield span
+            return
         with self._tracer.start_as_current_span(
             name, under, kind, attributes, record_exception=False, set_status_on_exception=False
         ) as span:
@@ -121,6 +127,14 @@ class Tracing:
     def stop(self) -> None:
         """Send what is queued; blocks for at most a few seconds, so call it in a thread."""
         self._provider.shutdown()
+
+
+def _unseen(under: context.Context) -> Span:
+    """A span nobody will see: it has the ids that logs and answers name and callers pass on, and costs little."""
+    parent = trace.get_current_span(under).get_span_context()
+    if not parent.is_valid:
+        return NonRecordingSpan(SpanContext(_IDS.generate_trace_id(), _IDS.generate_span_id(), False, _SAMPLED))
+    return NonRecordingSpan(SpanContext(parent.trace_id, _IDS.generate_span_id(), False, parent.trace_flags))
 
 
 def mark_failed(span: Span, reason: str) -> None:

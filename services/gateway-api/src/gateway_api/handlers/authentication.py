@@ -45,8 +45,22 @@ class Authenticator:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         self._verdicts: OrderedDict[bytes, tuple[bool, float]] = OrderedDict()
+        self._headers: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
         self._flights: dict[bytes, asyncio.Task[bool]] = {}
         self._hashes = asyncio.Semaphore(2)
+
+    def known(self, header: bytes) -> str | None:
+        """The user whose credentials came in just this header before, while their verdict holds; None otherwise."""
+        known = self._headers.get(hmac.digest(self._key, header, "sha256"))
+        return known[0] if known is not None and known[1] > self._clock() else None
+
+    def remember(self, header: bytes, username: str, password: str) -> None:
+        """Lets `known` find credentials that were found right."""
+        verdict, until = self._verdicts.get(self._digest(username, password), (False, 0.0))
+        if verdict:
+            self._headers[hmac.digest(self._key, header, "sha256")] = (username, until)
+            while len(self._headers) > self._remembered:
+                self._headers.popitem(last=False)
 
     async def authenticate(self, username: str, password: str) -> bool:
         """Whether these are the user's credentials. The time it takes does not tell which half was wrong."""

@@ -8,19 +8,18 @@ from typing import Any
 from fastapi import FastAPI
 from service_kit.metrics import Metrics
 from service_kit.telemetry import Tracing
-from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
+from gateway_api.rest.call import direct_calls
+from gateway_api.rest.direct import MAX_BODY, Direct
 from gateway_api.rest.guard import Guard, Origins
-from gateway_api.rest.middleware import REQUEST_ID, OptionalTrailingSlash, RequestContext
+from gateway_api.rest.middleware import REQUEST_ID, BrowsersOnly, OptionalTrailingSlash, RequestContext
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.traffic import Traffic
 
 FAMILIES = (health.router, accounts.router, connectors.router, portfolio.router, trading.router)
-
-MAX_BODY = 512 * 1024
-"""Bytes of a request body; a message on the bus may have 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +38,10 @@ def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic
     app = routes()
     app.state.gateway = gateway
     slashed = [path for path in app.openapi()["paths"] if path.endswith("/")]
-    served: ASGIApp = OptionalTrailingSlash(app, slashed)
-    served = CORSMiddleware(
+    direct = Direct(app, app, direct_calls(app))
+    # A bug on the short way is answered as FastAPI's own middleware answers one on the long way.
+    served: ASGIApp = OptionalTrailingSlash(ServerErrorMiddleware(direct, errors.bug), slashed)
+    served = BrowsersOnly(
         served,
         allow_origins=cors.allow_origins,
         allow_origin_regex=cors.allow_origin_regex or None,

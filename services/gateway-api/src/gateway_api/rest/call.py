@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Never
 from uuid import uuid4
 
 from contracts.message import Metadata
-from fastapi import Depends, Header, HTTPException, Request, Response, Security
+from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBasic
-from pydantic import WithJsonSchema
+from pydantic import BaseModel, WithJsonSchema
 from service_kit.telemetry import traceparent
+from starlette.routing import BaseRoute
 
 from gateway_api.domain.repeats import Kept
 from gateway_api.rest import idempotency
+from gateway_api.rest.direct import DirectCall
 from gateway_api.rest.given import Given, filled
 from gateway_api.rest.guard import address
 from gateway_api.rest.services import Gateway, Services, SystemHealth
@@ -48,6 +51,7 @@ class NamedRoute(APIRoute):
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         options["generate_unique_id_function"] = _operation_id
+        self.given_endpoint = endpoint
         super().__init__(path, filled(endpoint), **options)
 
 
@@ -63,7 +67,7 @@ class AuthenticatedRoute(NamedRoute):
         handle = super().get_route_handler()
 
         async def authenticated(request: Request) -> Response:
-            request.state.user = await _authenticate(request)
+            await _known(request)
             exact = ExactRequest(request.scope, request.receive)
             key = request.headers.get(idempotency.HEADER) if self._commanding else None
             return await handle(exact) if key is None else await _once(exact, key, handle)
@@ -73,6 +77,12 @@ class AuthenticatedRoute(NamedRoute):
     @property
     def _commanding(self) -> bool:
         return any(each.call is _commanding for each in self.dependant.dependencies)
+
+
+async def _known(request: Request) -> None:
+    """Lets the request pass whose sender is known, or was found to be known on the short way."""
+    if not hasattr(request.state, "user"):
+        request.state.user = await _authenticate(request)
 
 
 async def _once(request: Request, key: str, handle: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -105,23 +115,35 @@ BASIC = Security(
 
 
 async def _authenticate(request: Request) -> str:
-    credentials = _basic_credentials(request.headers.get("authorization"))
-    if credentials is None:
-        raise _unauthorised("Not authenticated")
-    username, password = credentials
+    header = request.headers.get("authorization", "")
     gateway, client = _gateway(request), address(request.scope)
-    gateway.logins.check(username, client)
-    if not await gateway.authenticator.authenticate(username, password):
-        gateway.logins.failed(username, password, client)
-        raise _unauthorised("Incorrect username or password")
+    known = gateway.authenticator.known(header.encode("latin-1"))
+    if known is None:
+        username = await _verified(gateway, header, client)
+    else:
+        username = known
+        gateway.logins.check(username, client)
     gateway.logins.succeeded(username, client)
     request.state.allowance = gateway.limits.take("user", username)
     return username
 
 
-def _basic_credentials(header: str | None) -> tuple[str, str] | None:
+async def _verified(gateway: Gateway, header: str, client: str) -> str:
+    credentials = _basic_credentials(header)
+    if credentials is None:
+        raise _unauthorised("Not authenticated")
+    username, password = credentials
+    gateway.logins.check(username, client)
+    if not await gateway.authenticator.authenticate(username, password):
+        gateway.logins.failed(username, password, client)
+        raise _unauthorised("Incorrect username or password")
+    gateway.authenticator.remember(header.encode("latin-1"), username, password)
+    return username
+
+
+def _basic_credentials(header: str) -> tuple[str, str] | None:
     """User and password of a Basic header, in UTF-8 or Latin-1 (clients differ); None when it is not readable."""
-    scheme, _, encoded = (header or "").partition(" ")
+    scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
         return None
     try:
@@ -154,6 +176,14 @@ def _not_json(constant: str) -> Never:
     raise json.JSONDecodeError(msg, constant, 0)
 
 
+_DECODER = json.JSONDecoder(parse_float=_exact, parse_constant=_not_json)
+
+
+def _exact_json(body: bytes) -> Any:
+    """The parsed body; ValueError when it is not JSON in UTF-8."""
+    return _DECODER.decode(body.decode())
+
+
 def _gateway(request: Request) -> Gateway:
     gateway: Gateway = request.app.state.gateway
     return gateway
@@ -167,7 +197,6 @@ def _reading(request: Request) -> Metadata:
 
 async def _commanding(
     request: Request,
-    response: Response,
     key: Annotated[
         str | None,
         Header(
@@ -179,7 +208,10 @@ async def _commanding(
         ),
     ] = None,
 ) -> Metadata:
-    used = idempotency.checked(key) if key is not None else str(uuid4())
+    return _command(request, idempotency.checked(key) if key is not None else str(uuid4()))
+
+
+def _command(request: Request, used: str) -> Metadata:
     request.state.idempotency_key = used
     return Metadata(
         message_id=idempotency.command_id(request.state.user, request.method, request.url.path, used),
@@ -208,3 +240,35 @@ Reading = Annotated[Metadata, Given(_reading)]
 
 Commanding = Annotated[Metadata, Depends(_commanding)]
 """The metadata of a command; its message id comes from the Idempotency-Key, or from a key made here and sent back."""
+
+
+def direct_calls(app: FastAPI) -> Iterator[tuple[BaseRoute, str, str, DirectCall]]:
+    """(route, method, path, call) of the routes that can be called without FastAPI; see `direct`."""
+    for route in app.routes:
+        if isinstance(route, AuthenticatedRoute) and not route.param_convertors:
+            call = _direct_call(route.given_endpoint)
+            if call is not None:
+                yield from ((route, method, route.path, call) for method in route.methods or ())
+
+
+def _direct_call(endpoint: Callable[..., Awaitable[Response]]) -> DirectCall | None:
+    """How to call an endpoint whose parameters are all `Given`, a command's metadata, or one body; None for others."""
+    makers: dict[str, Callable[[Request], Any]] = {}
+    body: tuple[str, type[BaseModel]] | None = None
+    for name, parameter in inspect.signature(endpoint, eval_str=True).parameters.items():
+        marks = getattr(parameter.annotation, "__metadata__", ())
+        given = next((mark for mark in marks if isinstance(mark, Given)), None)
+        if given is not None:
+            makers[name] = given.make
+        elif parameter.annotation is Commanding:
+            makers[name] = _new_command
+        elif body is None and isinstance(parameter.annotation, type) and issubclass(parameter.annotation, BaseModel):
+            body = name, parameter.annotation
+        else:
+            return None
+    return DirectCall(endpoint, makers, body, _known, _exact_json)
+
+
+def _new_command(request: Request) -> Metadata:
+    """The metadata of a command without an Idempotency-Key: one is made."""
+    return _command(request, str(uuid4()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
@@ -34,15 +35,15 @@ SECRET_BODIES = frozenset({"/accounts/add-credential/{account_name}/{connector_n
 
 def install(app: FastAPI) -> None:
     """Registers the handler of each class of error."""
-    app.add_exception_handler(HTTPException, _http)
+    for error, handler in _HANDLERS.items():
+        app.add_exception_handler(error, handler)
     app.add_exception_handler(RequestValidationError, _not_valid)
-    app.add_exception_handler(Rejection, _refused)
-    app.add_exception_handler(Unavailable, _unavailable)
-    app.add_exception_handler(IdempotencyKeyInvalid, _key_not_valid)
-    app.add_exception_handler(TooManyRequests, _too_many)
-    app.add_exception_handler(KeyReused, _key_reused)
-    app.add_exception_handler(StillRunning, _still_running)
-    app.add_exception_handler(Exception, _bug)
+    app.add_exception_handler(Exception, bug)
+
+
+async def answer(request: Request, error: Exception) -> Response:
+    """The answer to one of EXPECTED."""
+    return await next(_HANDLERS[each] for each in type(error).__mro__ if each in _HANDLERS)(request, error)
 
 
 async def _http(_: Request, error: Exception) -> Response:
@@ -142,7 +143,21 @@ def headers_too_large() -> Response:
     return Response(body, 431, media_type=problem.MEDIA_TYPE)
 
 
-async def _bug(_: Request, error: Exception) -> Response:
+async def bug(_: Request, error: Exception) -> Response:
+    """500 with the trace to look for; the error goes to the log."""
     trace_id = current_trace_id()
     logger.error("Request failed", exc_info=error, extra={"trace_id": trace_id})
     return Response(json.dumps({"detail": "Internal error", "trace_id": trace_id}), 500, media_type=JSON)
+
+
+_HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
+    HTTPException: _http,
+    Rejection: _refused,
+    Unavailable: _unavailable,
+    IdempotencyKeyInvalid: _key_not_valid,
+    TooManyRequests: _too_many,
+    KeyReused: _key_reused,
+    StillRunning: _still_running,
+}
+EXPECTED = tuple(_HANDLERS)
+"""The errors that have an answer of their own; all others are bugs."""

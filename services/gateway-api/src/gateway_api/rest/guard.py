@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -22,14 +22,16 @@ MAX_HEADERS = 32 * 1024
 BODY_TIMEOUT = 30.0
 """Seconds within which a client has to send its body."""
 
-API_CONTENT = "default-src 'none'; frame-ancestors 'none'"
+API_CONTENT = b"default-src 'none'; frame-ancestors 'none'"
 PAGE_CONTENT = (
-    "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    b"connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 """Swagger UI starts with a script in the page."""
 
-SECURITY = {"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer"}
+SECURITY = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
+NOT_KEPT = (b"cache-control", b"no-store")
+"""Raw headers, appended as they are: nothing inside sets them."""
 
 
 class Origins:
@@ -59,6 +61,10 @@ class Guard:
         self._application = application
         self._limits = limits
         self._origins = origins
+        policies = limits.policies()
+        always = [*SECURITY, *([(b"ratelimit-policy", policies.encode())] if policies else [])]
+        self._api = (*always, (b"content-security-policy", API_CONTENT))
+        self._page = (*always, (b"content-security-policy", PAGE_CONTENT))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -88,16 +94,13 @@ class Guard:
     def _replying(self, scope: Scope, send: Send) -> Callable[[Message], Awaitable[None]]:
         async def reply(message: Message) -> None:
             if message["type"] == "http.response.start":
-                answer = MutableHeaders(scope=message)
-                for name, value in SECURITY.items():
-                    answer[name] = value
-                answer["Content-Security-Policy"] = PAGE_CONTENT if scope["path"] == "/docs" else API_CONTENT
-                answer.setdefault("Cache-Control", "no-store")
-                if policies := self._limits.policies():
-                    answer["RateLimit-Policy"] = policies
+                headers = [*message["headers"], *(self._page if scope["path"] == "/docs" else self._api)]
+                if not any(name == b"cache-control" for name, _ in message["headers"]):
+                    headers.append(NOT_KEPT)
                 left: Allowance | None = scope["state"].get("allowance")
                 if left is not None:
-                    answer["RateLimit"] = f'"{left.policy}";r={left.remaining};t={left.reset}'
+                    headers.append((b"ratelimit", f'"{left.policy}";r={left.remaining};t={left.reset}'.encode()))
+                message["headers"] = headers
             await send(message)
 
         return reply

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from opentelemetry.trace import SpanKind
 from service_kit.telemetry import Tracing
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway_api.rest import idempotency
@@ -19,6 +20,9 @@ from gateway_api.rest.traffic import Traffic
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = "X-Request-Id"
+RAW_REQUEST_ID = REQUEST_ID.lower().encode()
+RAW_IDEMPOTENCY_KEY = idempotency.HEADER.lower().encode()
+VARY = (b"vary", b"Origin")
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -45,10 +49,10 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                answer = MutableHeaders(scope=message)
-                answer[REQUEST_ID] = request_id
+                own = [(RAW_REQUEST_ID, request_id.encode("latin-1"))]
                 if "idempotency_key" in state:
-                    answer[idempotency.HEADER] = state["idempotency_key"]
+                    own.append((RAW_IDEMPOTENCY_KEY, state["idempotency_key"].encode("latin-1")))
+                message["headers"] = [*message["headers"], *own]
             await send(message)
 
         started = time.perf_counter()
@@ -66,6 +70,8 @@ class RequestContext:
 def _log(method: str, path: str, status: int, request_id: str, seconds: float) -> None:
     """One line a request, by its route: paths and queries may hold names, headers hold credentials."""
     level = logging.ERROR if status == 500 else logging.DEBUG if method in READING else logging.INFO
+    if not logger.isEnabledFor(level):
+        return
     logger.log(
         level,
         "%s %s %d",
@@ -74,6 +80,23 @@ def _log(method: str, path: str, status: int, request_id: str, seconds: float) -
         status,
         extra={"request_id": request_id, "milliseconds": round(seconds * 1000, 1)},
     )
+
+
+class BrowsersOnly(CORSMiddleware):
+    """CORS, which costs nothing where no browser asks: without an `Origin` all that is to be told is `Vary`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] != "http" or any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+            return
+
+        async def reply(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], VARY]
+            await send(message)
+
+        await self.app(scope, receive, reply)
 
 
 class OptionalTrailingSlash:

@@ -63,6 +63,14 @@ class Services(Protocol):
 class Authenticator(Protocol):
     """Knows the users."""
 
+    def known(self, header: bytes) -> str | None:
+        """The user whose verified credentials came in just this header before, or None."""
+        ...
+
+    def remember(self, header: bytes, username: str, password: str) -> None:
+        """Lets `known` find verified credentials."""
+        ...
+
     async def authenticate(self, username: str, password: str) -> bool:
         """Whether these are a user's credentials."""
         ...
