@@ -10,7 +10,7 @@ from typing import cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from contracts.message import Command, Event, Metadata
-from contracts.rejections import Unavailable
+from contracts.rejections import Rejection, Unavailable
 
 from eventlog.decider import Decider, SnapshotCodec
 from eventlog.errors import VersionConflict
@@ -40,6 +40,14 @@ class Executed[S, E]:
     repeated: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Known[S]:
+    """What a caller believes a stream to hold: the state after `version` events; version 0 for a new stream."""
+
+    state: S
+    version: int
+
+
 @dataclass(frozen=True)
 class _Loaded[S]:
     state: S
@@ -57,18 +65,31 @@ async def execute[S, C: Command, E: Event](
     *,
     fence: Fence | None = None,
     writes: Callable[[S, Sequence[E]], Sequence[Write]] | None = None,
+    known: Callable[[], Known[S] | None] | None = None,
 ) -> Executed[S, E]:
     """Decide on a command and store its events; the same `metadata.message_id` again gives the same outcome.
 
-    `writes` makes further writes of the append out of the new state and the new events. Raises the decider's Rejection,
-    Fenced, and Unavailable (the outcome may be unknown; executing the same command again is safe).
+    `writes` makes further writes of the append out of the new state and the new events. `known` saves reading the stream: it
+    is asked once the command has its turn, and events decided on it are stored only if the stream is at its version; a refusal
+    is decided again on the stream itself. Only who alone writes a stream may give it: a command that changes nothing of the
+    known state is not compared with the stream.
+
+    Raises the decider's Rejection, Fenced, and Unavailable (the outcome may be unknown; executing the same command again is
+    safe).
     """
     async with _turn(log, stream):
+        believed = known() if known is not None else None
         for attempt in range(ATTEMPTS):
-            loaded = await _load(log, decider, stream)
-            if repeated := await _earlier(log, decider, stream, metadata, loaded):
+            loaded = await _load(log, decider, stream) if believed is None else _unread(believed)
+            if believed is None and (repeated := await _earlier(log, decider, stream, metadata, loaded)):
                 return repeated
-            events = tuple(decider.decide(loaded.state, command))
+            try:
+                events = tuple(decider.decide(loaded.state, command))
+            except Rejection:
+                if believed is None:
+                    raise
+                believed = None  # perhaps it was accepted before
+                continue
             state = decider.fold(loaded.state, events)
             further = writes(state, events) if writes is not None else ()
             if not events and not further:
@@ -76,7 +97,9 @@ async def execute[S, C: Command, E: Event](
             try:
                 await log.append(stream, loaded.version, events, metadata, writes=further, fence=fence)
             except VersionConflict:
-                await asyncio.sleep(min(0.001 * 2**attempt, LONGEST_PAUSE_SECONDS))
+                if believed is None:
+                    await asyncio.sleep(min(0.001 * 2**attempt, LONGEST_PAUSE_SECONDS))
+                believed = None
                 continue
             version = loaded.version + len(events)
             await _take_snapshot(log, decider.snapshots, stream, state, version, loaded.snapshot_version)
@@ -100,6 +123,10 @@ async def _load[S, C, E](log: EventLog, decider: Decider[S, C, E], stream: str) 
     recorded = await log.read(stream, after)
     state = decider.fold(state, _events(decider, recorded))
     return _Loaded(state, after + len(recorded), after, recorded)
+
+
+def _unread[S](known: Known[S]) -> _Loaded[S]:
+    return _Loaded(known.state, known.version, known.version, [])
 
 
 async def _earlier[S, C, E](
