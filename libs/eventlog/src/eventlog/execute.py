@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -78,34 +79,42 @@ async def execute[S, C: Command, E: Event](
     safe).
     """
     async with _turn(log, stream):
-        believed = known() if known is not None else None
+        if known is not None and (believed := known()) is not None:
+            # Refused or not, the stream may tell that the command was accepted before.
+            with contextlib.suppress(Rejection, VersionConflict):
+                return await _store(log, decider, stream, command, metadata, _unread(believed), fence, writes)
         for attempt in range(ATTEMPTS):
-            loaded = await _load(log, decider, stream) if believed is None else _unread(believed)
-            if believed is None and (repeated := await _earlier(log, decider, stream, metadata, loaded)):
+            loaded = await _load(log, decider, stream)
+            if repeated := await _earlier(log, decider, stream, metadata, loaded):
                 return repeated
             try:
-                events = tuple(decider.decide(loaded.state, command))
-            except Rejection:
-                if believed is None:
-                    raise
-                believed = None  # perhaps it was accepted before
-                continue
-            state = decider.fold(loaded.state, events)
-            further = writes(state, events) if writes is not None else ()
-            if not events and not further:
-                return Executed(state, (), loaded.version, repeated=False)
-            try:
-                await log.append(stream, loaded.version, events, metadata, writes=further, fence=fence)
+                return await _store(log, decider, stream, command, metadata, loaded, fence, writes)
             except VersionConflict:
-                if believed is None:
-                    await asyncio.sleep(min(0.001 * 2**attempt, LONGEST_PAUSE_SECONDS))
-                believed = None
-                continue
-            version = loaded.version + len(events)
-            await _take_snapshot(log, decider.snapshots, stream, state, version, loaded.snapshot_version)
-            return Executed(state, events, version, repeated=False)
+                await asyncio.sleep(min(0.001 * 2**attempt, LONGEST_PAUSE_SECONDS))
     msg = f"{stream} is written by too many at once"
     raise Unavailable(msg, retry_after=1)
+
+
+async def _store[S, C: Command, E: Event](
+    log: EventLog,
+    decider: Decider[S, C, E],
+    stream: str,
+    command: C,
+    metadata: Metadata,
+    loaded: _Loaded[S],
+    fence: Fence | None,
+    writes: Callable[[S, Sequence[E]], Sequence[Write]] | None,
+) -> Executed[S, E]:
+    """Decide on what is loaded and append. Raises as `execute`, and VersionConflict when the stream is not at that version."""
+    events = tuple(decider.decide(loaded.state, command))
+    state = decider.fold(loaded.state, events)
+    further = writes(state, events) if writes is not None else ()
+    if not events and not further:
+        return Executed(state, (), loaded.version, repeated=False)
+    await log.append(stream, loaded.version, events, metadata, writes=further, fence=fence)
+    version = loaded.version + len(events)
+    await _take_snapshot(log, decider.snapshots, stream, state, version, loaded.snapshot_version)
+    return Executed(state, events, version, repeated=False)
 
 
 async def load[S, C, E](log: EventLog, decider: Decider[S, C, E], stream: str) -> tuple[S, int]:
