@@ -29,7 +29,7 @@ from sandbox_exchange.domain.market.prices import RandomProcess
 from sandbox_exchange.domain.spot.commands import CancelOrder, OpenAccount, PlaceOrder
 from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.domain.spot.orders import OrderType, Side
-from sandbox_exchange.handlers.recovery import fold
+from sandbox_exchange.handlers.recovery import Exchanges, fold
 from sandbox_exchange.handlers.streams import Hub
 from sandbox_exchange.handlers.venue import Venue
 
@@ -135,7 +135,7 @@ async def of_durable(directory: Path, concurrency: int, seconds: float) -> dict[
     exchange, journal = Exchange(LISTED), Journal(directory, segment_records=10**9)
 
     def restore(stored: Stored) -> int:
-        return fold(exchange, stored)[0]
+        return fold(Exchanges(exchange), stored)[0]
 
     journal.open(restore)
     venue = Venue(exchange, journal, Clock(), Hub(), {pair.symbol: RandomProcess(pair, SEED) for pair in LISTED})

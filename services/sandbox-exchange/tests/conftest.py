@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,6 +16,8 @@ import aiohttp
 import pytest
 from sandbox_exchange.app import build, running
 from sandbox_exchange.settings import Settings
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 TOKEN = "operator"
 

@@ -20,7 +20,7 @@ from sandbox_exchange.domain.spot import snapshot
 from sandbox_exchange.domain.spot.commands import Command, Deposit, OpenAccount
 from sandbox_exchange.domain.spot.events import to_record
 from sandbox_exchange.domain.spot.exchange import Exchange
-from sandbox_exchange.handlers.recovery import compact, fold
+from sandbox_exchange.handlers.recovery import Exchanges, compact, fold
 
 AT = 1_790_000_000_000
 
@@ -32,7 +32,7 @@ def digest(exchange: Exchange) -> list[str]:
 @asynccontextmanager
 async def opened(directory: Path, **limits: int) -> AsyncIterator[tuple[Exchange, Journal]]:
     exchange, journal = Exchange(LISTED), Journal(directory, **limits)
-    journal.open(lambda stored: fold(exchange, stored)[0])
+    journal.open(lambda stored: fold(Exchanges(exchange), stored)[0])
     writing = asyncio.create_task(journal.run())
     yield exchange, journal
     journal.stop()
@@ -50,7 +50,7 @@ def open_account(exchange: Exchange, journal: Journal) -> None:
 
 def restored(directory: Path) -> Exchange:
     exchange, journal = Exchange(LISTED), Journal(directory)
-    journal.open(lambda stored: fold(exchange, stored)[0])
+    journal.open(lambda stored: fold(Exchanges(exchange), stored)[0])
     journal.close()
     return exchange
 
@@ -96,7 +96,7 @@ async def test_full_segments_are_folded_into_a_snapshot(tmp_path: Path) -> None:
         assert await journal._compaction.wait() == 0
         assert (tmp_path / journal_files.SNAPSHOT).stat().st_mode & 0o777 == 0o600
     before = digest(exchange)
-    compact(tmp_path, Exchange(LISTED))
+    compact(tmp_path, Exchanges())
     assert len(journal_files.segments(tmp_path)) == 1
     assert digest(restored(tmp_path)) == before
     async with opened(tmp_path) as (again, journal):
@@ -107,12 +107,12 @@ async def test_full_segments_are_folded_into_a_snapshot(tmp_path: Path) -> None:
 async def test_one_process_at_a_time(tmp_path: Path) -> None:
     async with opened(tmp_path):
         with pytest.raises(BlockingIOError):
-            Journal(tmp_path).open(lambda stored: fold(Exchange(LISTED), stored)[0])
+            Journal(tmp_path).open(lambda stored: fold(Exchanges(), stored)[0])
 
 
 async def test_a_disk_that_refuses_ends_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     exchange, journal = Exchange(LISTED), Journal(tmp_path)
-    journal.open(lambda stored: fold(exchange, stored)[0])
+    journal.open(lambda stored: fold(Exchanges(exchange), stored)[0])
     writing = asyncio.create_task(journal.run())
 
     def refuse(_: int) -> None:

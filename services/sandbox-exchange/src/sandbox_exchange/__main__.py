@@ -10,9 +10,7 @@ from pathlib import Path
 import uvloop
 
 from sandbox_exchange.app import build, serve
-from sandbox_exchange.domain.market.pairs import LISTED
-from sandbox_exchange.domain.spot.exchange import Exchange
-from sandbox_exchange.handlers.recovery import compact
+from sandbox_exchange.handlers.recovery import Exchanges, compact
 from sandbox_exchange.settings import Settings
 
 
@@ -20,7 +18,7 @@ def main() -> int:
     """Run what the arguments ask for; the exit code."""
     if sys.argv[1:2] == ["compact"]:
         os.nice(19)
-        compact(Path(sys.argv[2]), Exchange(LISTED))
+        compact(Path(sys.argv[2]), Exchanges())
         return 0
     settings = Settings()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")

@@ -18,13 +18,12 @@ from sandbox_exchange.domain.faults.board import Faults
 from sandbox_exchange.domain.faults.matching import pieces_by
 from sandbox_exchange.domain.market.pairs import LISTED
 from sandbox_exchange.domain.market.prices import Candle, PriceProcess, RandomProcess, ReplayProcess
-from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.handlers.admin import Admin
 from sandbox_exchange.handlers.doors import refusals
 from sandbox_exchange.handlers.fault_admin import FaultAdmin
 from sandbox_exchange.handlers.market_maker import MarketMaker
 from sandbox_exchange.handlers.market_streams import MarketStreams
-from sandbox_exchange.handlers.recovery import fold
+from sandbox_exchange.handlers.recovery import Exchanges, fold
 from sandbox_exchange.handlers.request_faults import request_faults
 from sandbox_exchange.handlers.spot_account import SpotAccount
 from sandbox_exchange.handlers.spot_public import SpotPublic
@@ -46,11 +45,12 @@ VERSIONS_PER_MS = 100
 
 def build(settings: Settings) -> web.Application:
     """The exchange, restored from its journal. Raises JournalBroken, BlockingIOError (directory in use), ValueError."""
-    exchange, clock, hub = Exchange(LISTED), Clock(), Hub()
+    exchanges, clock, hub = Exchanges(), Clock(), Hub()
+    exchange = exchanges.spot
     journal = Journal(settings.data_dir)
 
     def restore(stored: Stored) -> int:
-        number, at = fold(exchange, stored)
+        number, at = fold(exchanges, stored)
         clock.not_before(at)
         return number
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 
 class Refused(Exception):
     """A request the exchange does not carry out. `code` and `message` are Binance's; `status` is the HTTP status."""
@@ -76,3 +78,90 @@ def no_such_order() -> Refused:
 def unknown_api_key() -> Refused:
     """A key no account has."""
     return Refused(-2015, "Invalid API-key, IP, or permissions for action.", 401)
+
+
+def margin_insufficient() -> Refused:
+    """Futures: more margin than the account has available."""
+    return Refused(-2019, "Margin is insufficient.")
+
+
+def reduce_only_rejected() -> Refused:
+    """Futures: an order that only reduces, without a position (of its size, in hedge mode) to reduce."""
+    return Refused(-2022, "ReduceOnly Order is rejected.")
+
+
+def leverage_too_small() -> Refused:
+    """Futures: a lower leverage that would need more margin than the account has."""
+    return Refused(-2028, "Leverage is smaller than permitted: insufficient margin balance.")
+
+
+def invalid_leverage(leverage: int) -> Refused:
+    """Futures: a leverage the contract does not offer."""
+    return Refused(-4028, f"Leverage {leverage} is not valid")
+
+
+def same_position_mode() -> Refused:
+    """Futures: the position mode asked for is the one in force."""
+    return Refused(-4059, "No need to change position side.")
+
+
+def wrong_position_side() -> Refused:
+    """Futures: a position side of the other position mode."""
+    return Refused(-4061, "Order's position side does not match user's setting.")
+
+
+def position_mode_with_orders() -> Refused:
+    """Futures: the position mode cannot change while orders are open."""
+    return Refused(-4067, "Position side cannot be changed if there exists open orders.")
+
+
+def position_mode_with_positions() -> Refused:
+    """Futures: the position mode cannot change while positions are open."""
+    return Refused(-4068, "Position side cannot be changed if there exists position.")
+
+
+def duplicate_client_id() -> Refused:
+    """Futures: a client order id that an open order already has."""
+    return Refused(-4116, "ClientOrderId is duplicated.")
+
+
+def fill_or_kill_rejected() -> Refused:
+    """Futures: a FOK order that cannot trade in full at once."""
+    return Refused(-5021, "Due to the order could not be filled immediately, the FOK order has been rejected.")
+
+
+def post_only_rejected() -> Refused:
+    """Futures: a GTX order that would trade on arrival."""
+    return Refused(-5022, "Due to the order could not be executed as maker, the Post Only order will be rejected.")
+
+
+def no_listen_key() -> Refused:
+    """Futures: a listen key that is unknown or expired."""
+    return Refused(-1125, "This listenKey does not exist.")
+
+
+def notional_too_small(minimum: Decimal) -> Refused:
+    """Futures: an order worth less than the contract's minimum."""
+    return Refused(-4164, f"Order's notional must be no smaller than {minimum} (unless you choose reduce only).")
+
+
+def check_futures_price(price: Decimal, tick: Decimal, most: Decimal) -> None:
+    """Refuse a limit price of a futures order outside its filter."""
+    if price < tick:
+        raise Refused(-4013, f"Price less than min price {tick}.")
+    if price > most:
+        raise Refused(-4016, f"Limit price can't be higher than {most}.")
+    if price % tick:
+        raise Refused(-4014, "Price not increased by tick size.")
+
+
+def check_futures_quantity(quantity: Decimal, step: Decimal, most: Decimal) -> None:
+    """Refuse a quantity of a futures order outside its lot size."""
+    if quantity <= 0:
+        raise Refused(-4003, "Quantity less than or equal to zero.")
+    if quantity < step:
+        raise Refused(-4004, "Quantity less than min quantity.")
+    if quantity > most:
+        raise Refused(-4005, "Quantity greater than max quantity.")
+    if quantity % step:
+        raise Refused(-4023, "Qty not increased by step size.")

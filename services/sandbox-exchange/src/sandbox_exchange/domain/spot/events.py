@@ -5,11 +5,11 @@ Times are milliseconds since 1970; amounts are exact decimals, plain text in the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, get_args, get_type_hints
+from typing import get_args
 
+from sandbox_exchange.domain.records import Records
 from sandbox_exchange.domain.spot.orders import OrderType, SelfTrade, Side, Status, TimeInForce
 
 
@@ -99,24 +99,6 @@ class PriceSet:
 
 type Event = AccountOpened | Deposited | Withdrawn | OrderAccepted | Traded | OrderClosed | PriceSet
 
-_CLASSES: dict[str, type[Any]] = {cls.__name__: cls for cls in get_args(Event.__value__)}
-_READERS: dict[str, list[tuple[str, Callable[[Any], Any]]]] = {
-    name: [(field.name, get_type_hints(cls)[field.name]) for field in fields(cls)] for name, cls in _CLASSES.items()
-}
-
-
-def to_record(event: Event) -> dict[str, object]:
-    """The event as a JSON object: its name under `event`, then its fields; decimals as plain text."""
-    name = type(event).__name__
-    record: dict[str, object] = {"event": name}
-    for field, _ in _READERS[name]:
-        value = getattr(event, field)
-        record[field] = format(value, "f") if isinstance(value, Decimal) else value
-    return record
-
-
-def from_record(record: Mapping[str, Any]) -> Event:
-    """The event of a JSON object. Raises KeyError or ValueError when it is none."""
-    name = record["event"]
-    event: Event = _CLASSES[name](*[read(record[field]) for field, read in _READERS[name]])
-    return event
+_RECORDS = Records[Event](get_args(Event.__value__))
+to_record = _RECORDS.to_record
+from_record = _RECORDS.from_record
