@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -242,3 +243,15 @@ async def test_a_missing_library_makes_one_connector_unavailable(catalogue: Engi
     assert "dydx_v4_perpetual" in catalogue.names()
     with pytest.raises(Unavailable, match="v4_proto"):
         await catalogue.order_types("dydx_v4_perpetual")
+
+
+async def test_the_offset_of_an_exchanges_clock_is_the_engines_own(engine: Engine) -> None:
+    from hummingbot.connector.time_synchronizer import TimeSynchronizer
+
+    synchronizer: Any = TimeSynchronizer()
+    assert abs(synchronizer.time() - time.time()) < 60
+    for sample in (12.5, -3.0, 7.25, 1e6, 4.0, 99.0):
+        synchronizer.add_time_offset_ms_sample(sample)
+        assert [synchronizer.time_offset_ms, synchronizer.time_offset_ms] == 2 * [synchronizer.computed_offset_ms]
+    synchronizer.clear_time_offset_ms_samples()
+    assert abs(synchronizer.time() - time.time()) < 60

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib.metadata
 import logging
 import signal
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from service_kit.service import Service
 
 logger = logging.getLogger(__name__)
+
+COLLECT_AFTER = (10_000, 20, 20)
+"""The collector's thresholds. Python's own (700, 10, 10) make it look at the young objects several times a request."""
 
 
 def run(service: Service) -> None:
@@ -53,7 +57,17 @@ async def _started(service: Service) -> Crash | None:
     if isinstance(outcome, Crash):
         logger.critical("service could not start", exc_info=outcome.error)
         return outcome
+    _spare_the_collector()
     return None
+
+
+def _spare_the_collector() -> None:
+    """Take what was made so far, modules above all, out of the garbage collector's sight: it would halt the loop to look
+    through all of it (60 ms for the engine's 150,000 objects), and little of it ever becomes garbage.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def until_done(name: str, work: Callable[[], Awaitable[None]]) -> None:

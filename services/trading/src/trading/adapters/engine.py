@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from contracts.rejections import Unavailable
 
-from trading.adapters import throttle
+from trading.adapters import clock, throttle
 from trading.adapters.venue import Venue
 
 logger = logging.getLogger(__name__)
@@ -114,6 +114,7 @@ def _load(directory: Path) -> dict[str, Any]:
         _settle(hummingbot, directory)
         _quieten(importlib.import_module("hummingbot.logger").HummingbotLogger)
         throttle.install(importlib.import_module("hummingbot.core.api_throttler.async_throttler").AsyncThrottler)
+        clock.install(importlib.import_module("hummingbot.connector.time_synchronizer").TimeSynchronizer)
         settings = importlib.import_module("hummingbot.client.settings")
         found: dict[str, Any] = settings.AllConnectorSettings.get_connector_settings()
     finally:
