@@ -92,7 +92,7 @@ class FakeServices:
                 return outcome
             case Rejection():
                 answer = refused(outcome)
-                return Response(answer.status, answer.body)
+                return Response(answer.status, answer.body, answer.retry_after)
             case Unavailable():
                 raise outcome
             case _ if callable(outcome):

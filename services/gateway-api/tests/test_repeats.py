@@ -9,7 +9,7 @@ import httpx
 import pytest
 from contracts import naming
 from contracts.rejections import Unavailable
-from contracts.trading import OrderIdReused
+from contracts.trading import OrderIdReused, OrderRateExceeded
 from fake_services import FakeServices, MemoryBucket
 from gateway_api.domain.repeats import Kept, KeyReused, StillRunning
 from gateway_api.handlers import repeats
@@ -190,3 +190,12 @@ async def test_the_bucket_of_nats(nats_url: str) -> None:
         assert await bucket.create("a", b"4") is not None
     finally:
         await bus.stop()
+
+
+async def test_an_order_beyond_the_exchanges_limit_may_be_sent_again(http: httpx.AsyncClient, services: FakeServices) -> None:
+    accepting = services.answers["PlaceOrder"]
+    services.answers["PlaceOrder"] = OrderRateExceeded("too many at a time", retry_after=7)
+    refused = await http.post("/trading/orders", json=ORDER_BODY, headers=KEY)
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (429, "OrderRateExceeded", "7")
+    services.answers["PlaceOrder"] = accepting
+    assert (await http.post("/trading/orders", json=ORDER_BODY, headers=KEY)).status_code == 201

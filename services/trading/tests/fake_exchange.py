@@ -45,13 +45,16 @@ OPEN = (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED)
 
 @dataclass
 class FakeExchange:
-    """The venue. Set `down` to cut every call, `submit_faults` / `cancel_faults` to spoil the next calls in order."""
+    """The venue. Set `down` to cut every call, `submit_faults` / `cancel_faults` to spoil the next calls in order,
+    `room` to the number of orders that its rate limit admits.
+    """
 
     down: bool = False
     bad_keys: set[str] = field(default_factory=set)
     submit_faults: list[Fault] = field(default_factory=list)
     cancel_faults: list[Fault] = field(default_factory=list)
     listings: bool = True
+    room: int | None = None
     prices: dict[str, Decimal] = field(default_factory=lambda: {"BTC-USDT": Decimal(50000), "ETH-USDT": Decimal(3000)})
     funds: dict[str, TokenBalance] = field(default_factory=lambda: {"USDT": TokenBalance(Decimal(10000), Decimal(10000))})
     orders: dict[str, ExchangeOrder] = field(default_factory=dict)
@@ -206,6 +209,10 @@ class FakeSession:
     async def price(self, trading_pair: str) -> Decimal | None:
         self.exchange.reach()
         return self.exchange.prices.get(trading_pair)
+
+    def order_wait(self, ahead: int) -> float:
+        room = self.exchange.room
+        return 0.0 if room is None or ahead < room - len(self.exchange.submits) else 10.0
 
     async def submit(self, order: OrderTicket) -> Outcome:
         exchange = self.exchange

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from trading.adapters import throttle
-from trading.adapters.throttle import SLOTS, Pool, install
+from trading.adapters.throttle import SLOTS, Pool, install, order_wait, placing
 
 
 @dataclass
@@ -81,6 +83,74 @@ async def test_no_interval_holds_more_than_the_limit(clock: Clock) -> None:
         clock.now += 0.3
     for first in sent:
         assert sum(first <= moment < first + 10 for moment in sent) <= 5
+
+
+async def placed(throttler: Any, times: int) -> None:
+    with placing():
+        for _ in range(times):
+            async with throttler.execute_task("order"):
+                pass
+
+
+async def test_placing_leaves_a_tenth_to_cancels(clock: Clock) -> None:
+    throttler = Throttler({"order": (Limit("order", 100, 10), [])})
+    started = clock.now
+    await placed(throttler, 90)
+    assert clock.now == started
+    assert await taken(clock, throttler, "order", 10) == 0
+    await placed(throttler, 1)
+    assert clock.now - started == pytest.approx(10, rel=0.01)
+
+
+async def test_cancels_go_first_when_all_is_used_up(clock: Clock) -> None:
+    throttler = Throttler({"order": (Limit("order", 20, 10), [])})
+    await placed(throttler, 18)
+    clock.now += 1
+    assert await taken(clock, throttler, "order", 2) == 0
+    clock.now += 9.1  # the orders have left the interval, the cancels have not
+    assert await taken(clock, throttler, "order", 18) == 0
+    assert order_wait(throttler, "order", 0) > 9
+
+
+async def test_tells_how_long_an_order_would_wait(clock: Clock) -> None:
+    throttler = Throttler({"order": (Limit("order", 50, 10), [])})
+    assert order_wait(throttler, "order", ahead=44) == 0
+    assert order_wait(throttler, "order", ahead=45) == 10
+    assert order_wait(throttler, "order", ahead=90) == 20
+    await placed(throttler, 40)
+    clock.now += 4
+    assert order_wait(throttler, "order", ahead=4) == 0
+    assert order_wait(throttler, "order", ahead=5) == pytest.approx(6, abs=0.02)
+    assert order_wait(throttler, "order", ahead=45) == pytest.approx(10, abs=0.02)
+    assert order_wait(throttler, "order", ahead=50) == pytest.approx(16, abs=0.02)
+    await placed(throttler, 5)
+    assert order_wait(throttler, "order", ahead=0) == pytest.approx(6, abs=0.02)
+    assert order_wait(throttler, "order", ahead=40) == pytest.approx(10, abs=0.02)
+    clock.now += 6.1
+    assert order_wait(throttler, "order", ahead=0) == 0
+
+
+async def test_an_order_stands_behind_those_that_wait_already() -> None:
+    throttler = Throttler({"order": (Limit("order", 10, 60), [])})
+    await placed(throttler, 9)
+    pool = throttler.__dict__["_pools"]["order"]
+    pool.slots = deque((ends - 59.0 + number * 2, taken) for number, (ends, taken) in enumerate([(pool.slots[0][0], 1)] * 9))
+    before = order_wait(throttler, "order", ahead=0)
+    waiting = asyncio.create_task(placed(throttler, 1))
+    await asyncio.sleep(0)
+    assert order_wait(throttler, "order", ahead=0) == pytest.approx(before + 2, abs=0.5)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert pool.waiting == 0
+
+
+async def test_the_scarcest_pool_decides(clock: Clock) -> None:
+    throttler = Throttler({"order": (Limit("order", 1000, 60), [(Limit("orders", 20, 10), 1), (Limit("weight", 100, 60), 4)])})
+    assert order_wait(throttler, "order", ahead=17) == 0
+    assert order_wait(throttler, "order", ahead=18) == 10
+    assert order_wait(throttler, "order", ahead=22) == 60
+    assert order_wait(Throttler({}), "order", ahead=1000) == 0
 
 
 async def test_an_unknown_limit_is_none(clock: Clock) -> None:

@@ -14,7 +14,9 @@ from contracts.trading import (
     OrderBelowMinimum,
     OrderIdReused,
     OrderNotOpen,
+    OrderPlaced,
     OrderPriceMissing,
+    OrderRateExceeded,
     OrderType,
     OrderUnknown,
     RefreshBalances,
@@ -217,3 +219,26 @@ async def test_balances_are_reported_once_when_they_changed(rig: Rig) -> None:
     rig.exchange.down = True
     with pytest.raises(Unavailable):
         await rig.commands.handlers["RefreshBalances"](command, Metadata())
+
+
+async def test_an_order_beyond_the_rate_limit_is_refused_before_anything_is_stored(rig: Rig) -> None:
+    await rig.start()
+    rig.exchange.room = 2
+    placed = [Metadata() for _ in range(5)]
+    outcomes = await asyncio.gather(*(rig.place(metadata) for metadata in placed), return_exceptions=True)
+    refused = [outcome for outcome in outcomes if isinstance(outcome, OrderRateExceeded)]
+    accepted = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert (len(accepted), len(refused), refused[0].retry_after, refused[0].status) == (2, 3, 10, 429)
+    for order_id in accepted:
+        await rig.status(order_id, "OPEN")
+    assert [ticket.order_id for ticket in rig.exchange.submits] == accepted
+    assert {event.order_id for event in await rig.all_events() if isinstance(event, OrderPlaced)} == set(accepted)
+    # A repeated command is answered all the same, and a cancel is never refused.
+    assert [await rig.place(placed[outcomes.index(order_id)]) for order_id in accepted] == accepted
+    await rig.cancel(accepted[0])
+    await rig.status(accepted[0], "CANCELLED")
+    assert await rig.place(placed[outcomes.index(accepted[0])]) == accepted[0]
+    rig.exchange.room = None
+    later = await rig.place(placed[outcomes.index(refused[0])])
+    await rig.status(later, "OPEN")
+    assert len(rig.exchange.submits) == 3

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     FORBIDDEN = "forbidden"
     NOT_FOUND = "not_found"
     CONFLICT = "conflict"
+    RATE_EXCEEDED = "rate_exceeded"
 
 
 STATUS = {
@@ -22,22 +23,25 @@ STATUS = {
     Kind.FORBIDDEN: 403,
     Kind.NOT_FOUND: 404,
     Kind.CONFLICT: 409,
+    Kind.RATE_EXCEEDED: 429,
 }
 
 
 class Rejection(Exception):
     """A command refused for a reason the caller can act on.
 
-    `detail` is for people and names the field and the rule; `field` is the field's name where one is to blame. The code is
-    the class's name.
+    `detail` is for people and names the field and the rule; `field` is the field's name where one is to blame;
+    `retry_after` are the seconds after which the same command may be accepted, where time heals it. The code is the class's
+    name.
     """
 
     kind: ClassVar[Kind]
 
-    def __init__(self, detail: str, *, field: str | None = None) -> None:
+    def __init__(self, detail: str, *, field: str | None = None, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.detail = detail
         self.field = field
+        self.retry_after = retry_after
 
     @property
     def code(self) -> str:

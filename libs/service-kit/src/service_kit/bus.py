@@ -59,8 +59,10 @@ class InternalError(Exception):
 class Refused(Rejection):
     """A refusal whose class this process does not know (a newer service): code and status as they came."""
 
-    def __init__(self, detail: str, *, status: int, code: str, field: str | None = None) -> None:
-        super().__init__(detail, field=field)
+    def __init__(
+        self, detail: str, *, status: int, code: str, field: str | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(detail, field=field, retry_after=retry_after)
         self._status = status
         self._code = code
 
@@ -79,7 +81,7 @@ class Refused(Rejection):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A raw answer: HTTP status, final JSON, and seconds to wait before asking again (503)."""
+    """A raw answer: HTTP status, final JSON, and seconds to wait before asking again."""
 
     status: int
     body: bytes
@@ -256,5 +258,5 @@ def _raise_unless_accepted(response: Response) -> None:
         raise InternalError(detail, problem.get("trace_id"))
     known = _CODES.get(code)
     if known is not None:
-        raise known(detail, field=field)
-    raise Refused(detail, status=response.status, code=code, field=field)
+        raise known(detail, field=field, retry_after=response.retry_after)
+    raise Refused(detail, status=response.status, code=code, field=field, retry_after=response.retry_after)

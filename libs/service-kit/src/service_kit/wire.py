@@ -66,7 +66,7 @@ def parse[M: Message](message: type[M], payload: bytes) -> M:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the caller: an HTTP status and the final JSON."""
+    """What goes back to the caller: an HTTP status, the final JSON, and seconds after which to try again."""
 
     status: int
     body: bytes
@@ -91,7 +91,7 @@ def _problem(status: int, detail: str, code: str, **more: Any) -> bytes:
 def refused(rejection: Rejection) -> Answer:
     """The answer to a command or query that was refused."""
     body = _problem(rejection.status, rejection.detail, rejection.code, field=rejection.field)
-    return Answer(rejection.status, body)
+    return Answer(rejection.status, body, rejection.retry_after)
 
 
 def unavailable(reason: Unavailable) -> Answer:

@@ -72,7 +72,7 @@ def build(settings: Settings) -> Service:
         exchanges=EngineExchanges(engine, markets),
         holder=settings.replica,
         measures=Measures(service.metrics),
-        pace=Pace(settle=settings.settle_seconds, reconcile=settings.reconcile_interval),
+        pace=Pace(settle=settings.settle_seconds, reconcile=settings.reconcile_interval, patience=settings.order_patience),
     )
     sessions = Sessions(around, service.bus, Supervisor(service.crashed))
     around.measures.watch(log, sessions.conditions)

@@ -28,6 +28,9 @@ class Settings(ServiceSettings):
     settle_seconds: float = Field(default=10, gt=0)
     """After which an order that the exchange does not know can no longer arrive there: longer than its receive window."""
 
+    order_patience: float = Field(default=1, ge=0, le=10)
+    """How long an order may wait for its place in the exchange's rate limits; one that would wait longer is refused (429)."""
+
     @field_validator("transport_key")
     @classmethod
     def _has_32_bytes(cls, key: SecretStr) -> SecretStr:

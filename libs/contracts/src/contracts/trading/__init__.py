@@ -10,6 +10,7 @@ from contracts.trading.connector import (
     ListConnectors,
     ProveCredential,
 )
+from contracts.trading.limits import OrderRateExceeded
 from contracts.trading.order import (
     TERMINAL,
     CancelOrder,
@@ -97,6 +98,7 @@ __all__ = [
     "OrderPlaced",
     "OrderPriceInvalid",
     "OrderPriceMissing",
+    "OrderRateExceeded",
     "OrderRecorded",
     "OrderRejected",
     "OrderStatus",

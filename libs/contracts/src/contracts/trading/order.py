@@ -62,7 +62,8 @@ class PlaceOrder(_Order, Command):
 
     The client order id is derived from the command's message id, so the same command again is the same order. Refused:
     AccountUnknown, CredentialUnknown, TradingPairUnknown, OrderTypeUnsupported, OrderPriceMissing, OrderBelowMinimum,
-    OrderAboveMaximum, OrderPriceInvalid. Unavailable: no session yet, session not reconciled, trading rules not loaded.
+    OrderAboveMaximum, OrderPriceInvalid, OrderRateExceeded. Unavailable: no session yet, session not reconciled, trading rules
+    not loaded.
     """
 
     account: Token

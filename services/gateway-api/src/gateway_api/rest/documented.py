@@ -17,6 +17,11 @@ def refused(status: int, description: str) -> Responses:
     return {status: {"description": description, "content": {MEDIA_TYPE: {"schema": _reference("Problem")}}}}
 
 
+def rate_exceeded(description: str) -> Responses:
+    """429 with the seconds to wait."""
+    return {429: {**refused(429, description)[429], "headers": _RETRY_AFTER}}
+
+
 def _reference(schema: str) -> dict[str, str]:
     return {"$ref": f"#/components/schemas/{schema}"}
 
@@ -43,7 +48,7 @@ COMMON: Responses = {
     **refused(403, "A browser sent this for a web page that CORS does not allow."),
     **TOO_LONG,
     **NOT_VALID,
-    429: {**refused(429, "Too many requests, or too many wrong passwords.")[429], "headers": _RETRY_AFTER},
+    **rate_exceeded("Too many requests, or too many wrong passwords."),
     **refused(431, "The headers are larger than 32 KiB."),
     **UNAVAILABLE,
 }

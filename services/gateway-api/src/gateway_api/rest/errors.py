@@ -94,8 +94,9 @@ def _number(value: Decimal) -> int | float | str:
 
 async def _refused(_: Request, error: Exception) -> Response:
     assert isinstance(error, Rejection)  # noqa: S101
+    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
     body = problem.problem(error.status, error.detail, error.code, error.field)
-    return Response(body, error.status, media_type=problem.MEDIA_TYPE)
+    return Response(body, error.status, headers, media_type=problem.MEDIA_TYPE)
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:

@@ -24,7 +24,7 @@ from starlette.responses import Response
 from gateway_api.domain.repeats import KeyReused
 from gateway_api.rest.answers import JSON, refusal, relayed, told
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
-from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, refused
+from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, rate_exceeded, refused
 from gateway_api.rest.fields import (
     AccountName,
     AccountNames,
@@ -111,6 +111,10 @@ class TradeFilterRequest(ActiveOrderFilterRequest):
         **commanded(),
         **refused(400, "Pair or type not supported, price missing, or a limit of the exchange violated."),
         **NO_SESSION,
+        **rate_exceeded(
+            "Too many requests, or more orders than the exchange takes from this account at a time (`OrderRateExceeded`): "
+            "nothing was placed, the same request may be sent again."
+        ),
     },
 )
 async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding) -> Response:

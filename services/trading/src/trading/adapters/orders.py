@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.trading import PositionAction, Side
 
-from trading.adapters import outcome
+from trading.adapters import outcome, throttle
 from trading.adapters.exchange import Accepted, OrderTicket, Outcome, Refused, Unproven
 from trading.adapters.reading import ENGINE_ERRORS, moment
 from trading.adapters.venue import Attempt, watching
@@ -59,7 +59,8 @@ class OrderDesk:
     async def submit(self, order: OrderTicket, rest_only: bool, reference: Decimal | None) -> Outcome:
         """Place the order under its own id. `reference` stands in for the price of a market order where one is wanted."""
         self.adopt(order)
-        return await self._sent(self._place(order, reference), rest_only)
+        with throttle.placing():
+            return await self._sent(self._place(order, reference), rest_only)
 
     async def cancel(self, order: OrderTicket) -> Outcome:
         """Cancel the order. One that could not be sent is unproven too: the wish to cancel stays and may be repeated."""

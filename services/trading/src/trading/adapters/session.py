@@ -17,7 +17,7 @@ from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType
 
-from trading.adapters import connectors, order_ids, outcome
+from trading.adapters import connectors, order_ids, outcome, throttle
 from trading.adapters.binance import BinanceReading
 from trading.adapters.engine import Engine
 from trading.adapters.exchange import (
@@ -140,6 +140,11 @@ class EngineSession:
     async def price(self, trading_pair: str) -> Decimal | None:
         """The pair's last price."""
         return await self._asking.price(trading_pair)
+
+    def order_wait(self, ahead: int) -> float:
+        """Seconds until an order could be sent behind `ahead` others, by the engine's rate limits."""
+        limit_id = self._asking.order_limit
+        return 0.0 if limit_id is None else throttle.order_wait(self._started.throttler, limit_id, ahead)
 
     async def submit(self, order: OrderTicket) -> Outcome:
         """Send the order once."""

@@ -98,6 +98,11 @@ class ExchangeSession(Protocol):
     async def price(self, trading_pair: str) -> Decimal | None:
         """The pair's last price, for checks of market orders; None when the exchange tells none. May be seconds old."""
 
+    def order_wait(self, ahead: int) -> float:
+        """Seconds until an order placed now could be sent within the exchange's rate limits, with `ahead` others before it; 0
+        when at once, or when the limits are not known.
+        """
+
     async def submit(self, order: OrderTicket) -> Outcome:
         """Send the order once, under exactly `order.order_id`. Never raises for what the exchange or network does."""
 

@@ -38,11 +38,13 @@ class Pace:
     """How patient a session is, in seconds.
 
     `settle`: after which nothing of ours can still be on its way to the exchange; longer than the exchange's receive window.
+    `patience`: how long an order may wait for its place in the exchange's rate limits; one that would wait longer is refused.
     `fills_late`: how long executions may trail the report they belong to.
     `overlap`: how far before the last reconciliation the trade history is read again.
     """
 
     settle: float = 10.0
+    patience: float = 1.0
     reconcile: float = 60.0
     ask: float = 0.5
     ask_longest: float = 5.0

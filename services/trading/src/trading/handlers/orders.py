@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from decimal import Decimal, InvalidOperation
 
 from contracts.message import Metadata, utc_now
@@ -17,6 +18,7 @@ from contracts.trading import (
     OrderAccepted,
     OrderIdReused,
     OrderPlaced,
+    OrderRateExceeded,
     OrderStatus,
     OrderType,
     OrderUnknown,
@@ -47,8 +49,8 @@ class Orders:
     async def place(self, command: PlaceOrder, metadata: Metadata) -> OrderAccepted:
         """Store the intent and answer; the order is sent in the background.
 
-        The same command again is the same order. Refused as `PlaceOrder` says, and OrderIdReused; Unavailable before the
-        first reconciliation.
+        The same command again is the same order. Refused as `PlaceOrder` says, and OrderIdReused, OrderRateExceeded;
+        Unavailable before the first reconciliation.
         """
         self._check_accepting(command)
         with self._live.order_coming():
@@ -59,6 +61,7 @@ class Orders:
         if (missing := live.exchange.ready()) is not None:
             raise Unavailable(f"{live.connector} is not ready: {missing}")
         order_id = live.exchange.client_order_id(metadata.message_id)
+        await self._check_rate(order_id)
         place = Place(order=command, order_id=order_id, market=await self._market(command))
         try:
             done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence, known=_new)
@@ -75,6 +78,22 @@ class Orders:
             live.tracked[order_id] = tracked
             self._outcomes.submit(tracked, metadata)
         return _accepted(placed)
+
+    async def _check_rate(self, order_id: str) -> None:
+        """Refuse an order that would wait too long for its place in the exchange's limits, unless it was placed before."""
+        live = self._live
+        # Those whose intent is being stored right now will be sent first.
+        wait = live.exchange.order_wait(ahead=live.placing - 1)
+        if wait <= live.pace.patience or order_id in live.tracked:
+            return
+        state, _ = await load(live.log, ORDER, order_stream(order_id))
+        if state.origin is None:
+            seconds = math.ceil(wait)
+            raise OrderRateExceeded(
+                f"More orders than {live.connector} takes from one account at a time; nothing was sent. The next one can be"
+                f" placed in {seconds} s",
+                retry_after=seconds,
+            )
 
     async def _unsent(self, order_id: str) -> Known[Order] | None:
         """A stored order that this session did not get to send, because its database did not confirm it; else None.
