@@ -46,10 +46,12 @@ OPEN = (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED)
 @dataclass
 class FakeExchange:
     """The venue. Set `down` to cut every call, `submit_faults` / `cancel_faults` to spoil the next calls in order,
-    `room` to the number of orders that its rate limit admits.
+    `room` to the number of orders that its rate limit admits;
+    `stumbles` calls fail from when a session has connected.
     """
 
     down: bool = False
+    stumbles: int = 0
     bad_keys: set[str] = field(default_factory=set)
     submit_faults: list[Fault] = field(default_factory=list)
     cancel_faults: list[Fault] = field(default_factory=list)
@@ -68,7 +70,9 @@ class FakeExchange:
         return next(self.ids)
 
     def reach(self) -> None:
-        if self.down:
+        stumbles = self.stumbles > 0 and any(session.running for session in self.sessions)
+        self.stumbles -= stumbles
+        if self.down or stumbles:
             raise Unavailable("the exchange does not answer")
 
     def push(self, update: Update) -> None:

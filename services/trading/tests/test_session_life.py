@@ -65,6 +65,28 @@ async def test_an_exchange_that_goes_away_is_told_of_once_and_recovers(rig: Rig)
     await rig.until(lambda: state_is(rig, "ready"))
 
 
+async def test_calls_that_fail_while_a_session_starts_are_asked_again_and_do_not_end_it(rig: Rig) -> None:
+    await rig.start()
+    order_id = await rig.place()
+    await rig.status(order_id, "OPEN")
+    await rig.kill()
+    rig.exchange.stumbles = 4
+    await rig.start(wait=False)
+    await rig.until(lambda: "PlaceOrder" in rig.commands.handlers)
+    assert rig.exchange.stumbles == 0
+    assert len(rig.exchange.sessions) == 2
+    assert await state(rig.log) == ("ready", None)
+
+
+async def test_a_session_that_is_stopped_while_its_exchange_is_away_ends(rig: Rig) -> None:
+    rig.exchange.stumbles = 1_000_000
+    await rig.start(wait=False)
+    await rig.until(lambda: state_is(rig, "failed"))
+    assert rig.runner is not None
+    await rig.runner.stop("test")
+    assert not rig.runner.holding
+
+
 async def test_a_lost_lease_stops_the_session_at_once(rig: Rig) -> None:
     await rig.start()
     order_id = await rig.place()

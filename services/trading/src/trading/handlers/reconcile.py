@@ -94,10 +94,15 @@ class Reconciliation:
             except Fenced:
                 raise
             except Unavailable as error:
-                await live.record_session(Fail(account=live.account, connector=live.connector, reason=error.detail))
+                await self.failed(error)
                 await asyncio.sleep(live.pace.ask_longest)
                 live.reconnected = live.reconnected or notable
                 live.reconcile_now.set()
+
+    async def failed(self, error: Unavailable) -> None:
+        """Record that the exchange did not let a reconciliation come to its end."""
+        live = self._live
+        await live.record_session(Fail(account=live.account, connector=live.connector, reason=error.detail))
 
     async def _unproven(self, tracked: Tracked, action: Action, reason: str) -> None:
         await self._live.record(tracked, RecordUnproven(action=action, reason=reason))

@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 
 LEASE_POLL_SECONDS = 1.0
 STOP_SECONDS = 8.0
+LONGEST_PAUSE = {Unavailable: 15.0, Rejection: 60.0}
+"""Seconds before a session that failed is tried again. An exchange that is back is soon traded on; wrong keys stay wrong."""
 
 
 class Ended(Exception):
@@ -98,7 +100,7 @@ class SessionRunner:
     async def _keep_trying(self) -> None:
         attempt = 0
         while not self._stopping.is_set():
-            failure: str | None = None
+            failure: Rejection | Unavailable | None = None
             lease = await self._acquire()
             if lease is not None:
                 began = asyncio.get_running_loop().time()
@@ -110,7 +112,7 @@ class SessionRunner:
                     self._live = None
                     await to_the_end(lease.release())
                 attempt = 1 if asyncio.get_running_loop().time() - began > HEALTHY_AFTER else attempt + 1
-            await self._pause(LEASE_POLL_SECONDS if failure is None else backoff(attempt, first=1, longest=60))
+            await self._pause(LEASE_POLL_SECONDS if failure is None else _before_again(attempt, failure))
 
     async def _acquire(self) -> Lease | None:
         try:
@@ -141,9 +143,9 @@ class SessionRunner:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), seconds)
 
-    async def _hold(self, lease: Lease) -> str | None:
+    async def _hold(self, lease: Lease) -> Rejection | Unavailable | None:
         """Serve while the lease is held. Why it failed; None when it was stopped or the lease was lost."""
-        failures: list[str] = []
+        failures: list[Rejection | Unavailable] = []
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_until_lost(lease))
@@ -151,9 +153,9 @@ class SessionRunner:
         except* (Ended, Fenced):
             logger.info("session let go", extra=self._fields())
         except* (Rejection, Unavailable) as group:
-            failures = [str(error) for error in leaves(group)]
+            failures = [error for error in leaves(group) if isinstance(error, Rejection | Unavailable)]
         if failures and lease.held:
-            fail = Fail(account=self.account, connector=self.connector, reason=failures[0])
+            fail = Fail(account=self.account, connector=self.connector, reason=str(failures[0]))
             await self._record(lease, fail)
             logger.warning("session failed: %s", failures[0], extra=self._fields())
         return failures[0] if failures else None
@@ -198,7 +200,7 @@ class SessionRunner:
         await reconciliation.adopt_stored()
         tasks.create_task(updates.consume())
         tasks.create_task(updates.report_balances())
-        await reconciliation.run(notable=True)
+        await self._reconcile_first(live, reconciliation)
         tasks.create_task(reconciliation.keep())
         live.accepting = True
         orders = Orders(live, outcomes)
@@ -218,6 +220,19 @@ class SessionRunner:
 
         for command, handler in served.items():
             await to_the_end(serve(command, handler))
+
+    async def _reconcile_first(self, live: Live, reconciliation: Reconciliation) -> None:
+        """Reconcile once, on this connection: an exchange in trouble may answer to some calls only, and a start needs many."""
+        while True:
+            try:
+                await reconciliation.run(notable=True)
+            except Unavailable as error:
+                if isinstance(error, Fenced) or self._stopping.is_set():
+                    raise
+                await reconciliation.failed(error)
+                await self._pause(live.pace.ask_longest)
+            else:
+                return
 
     async def _wind_down(self, live: Live, lease: Lease) -> None:
         """Take no more orders, hear the outcomes of those under way, and say that the session stopped."""
@@ -242,6 +257,10 @@ async def record_release(log: EventLog, command: ReleaseSession, metadata: Metad
     count = await SessionOrders(log, account, connector).count_open()
     release = Release(account=account, connector=connector, open_orders=count, force=command.force)
     await execute(log, SESSION, session_stream(account, connector), release, metadata)
+
+
+def _before_again(attempt: int, failure: Rejection | Unavailable) -> float:
+    return backoff(attempt, first=1, longest=next(each for kind, each in LONGEST_PAUSE.items() if isinstance(failure, kind)))
 
 
 def _still_wanted() -> None:
