@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -78,7 +79,7 @@ def exchange_books(stack: Stack, api_key: str) -> Books:
     return ledger_books(json.loads(stack.run("sandbox", "ledger", api_key)))
 
 
-def ledger_books(ledger: dict[str, Any]) -> Books:
+def ledger_books(ledger: Mapping[str, Any]) -> Books:
     """The books that a ledger of the exchange holds."""
     return Books(
         {order["clientOrderId"]: (STATUS[order["status"]], exact(order["executedQty"])) for order in ledger["orders"]},

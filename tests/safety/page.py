@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from statistics import median
 
+from tests.safety.checker import WRONG
 from tests.safety.round import Report
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1a1a1a; }
-table { border-collapse: collapse; margin: 1rem 0; } td, th { text-align: left; padding: .25rem 1rem .25rem 0; }
-tr { border-bottom: 1px solid #ddd; } td:nth-child(n+2) { font-variant-numeric: tabular-nums; }
+table { border-collapse: collapse; margin: 1rem 0; } td, th { text-align: left; padding: .25rem 1.5rem .25rem 0; }
+tr { border-bottom: 1px solid #ddd; } td:nth-child(n+2), th:nth-child(n+2) { text-align: right; }
+td { font-variant-numeric: tabular-nums; } code { background: #f2f2f2; padding: .1rem .3rem; }
 .good { color: #17692b; } .wrong { color: #a11; }
 """
+FAULTS = {
+    "latency": "answers came late",
+    "timeout_before": "no answer, nothing done",
+    "timeout_after": "no answer, but done",
+    "error_before": "HTTP 5xx, nothing done",
+    "error_after": "HTTP 5xx, but done",
+    "unknown_after": "code -1007, but done",
+    "drop_events": "events of the user stream lost",
+    "duplicate_events": "events told twice",
+    "reorder_events": "events told in another order",
+    "cut_socket": "user stream cut",
+    "rate_limit": "HTTP 429 or 418",
+    "clock_skew": "the exchange's clock 7 s off",
+    "partial_fills": "fills cut into pieces",
+    "maintenance": "exchange closed",
+    "halt": "symbol halted",
+}
+
+SECONDS = (
+    "Seconds, median and longest: until every process was ready, and until every account that still traded had been answered. "
+    "Recoveries into which the next harm fell are counted, not timed."
+)
 
 
 def write(report: Report, directory: Path) -> Path:
@@ -27,39 +52,56 @@ def write(report: Report, directory: Path) -> Path:
 
 
 def _page(report: Report) -> str:
-    verdict = (
-        '<h2 class="good">Nothing lost, nothing doubled</h2>' if report.good else '<h2 class="wrong">The books differ</h2>'
-    )
+    good = '<h2 class="good">Nothing lost, nothing doubled</h2>'
     lines = [escape(line) for kind in report.wrong.values() for line in kind]
-    run = {
-        "Orders asked for": report.orders,
-        "Accounts": report.accounts,
-        "Requests sent": report.requests,
-        "of which repeated": report.retries,
-        "Cancels asked for": report.cancels,
-        "Orders refused": len(report.refused),
-        "Seconds trading": report.trading_seconds,
-        "Seconds until the books agreed": report.settling_seconds,
-    }
-    faults = {
-        kind: f"{count} injected, fired {report.faults_fired.get(kind, 0)}" for kind, count in report.faults_injected.items()
-    }
     return "\n".join(
         [
             f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Order safety, seed {report.seed}</title>',
-            f"<style>{STYLE}</style><h1>Order safety, seed {report.seed}</h1>",
-            verdict,
-            _table("What must be 0", {kind.replace("_", " "): len(found) for kind, found in report.wrong.items()}),
+            f"<style>{STYLE}</style><h1>Order safety</h1>",
+            good if report.good else '<h2 class="wrong">The books differ</h2>',
+            f"<p>{_story(report)}</p>",
+            _table(("What must not be", "found"), ((text, len(report.wrong.get(kind, ()))) for kind, text in WRONG.items())),
             *(f'<p class="wrong">{line}</p>' for line in lines),
-            _table("The round", run),
-            _table("The books", report.counted),
-            _table("Faults of the exchange", faults),
-            _table("Processes killed", report.killed),
-            "</html>",
+            _table(("The clients' requests", ""), report.requests.items()),
+            _table(("The books", ""), report.counted.items()),
+            _table(("Faults of the exchange", "injected", "fired"), _faults(report)),
+            _table(("Where they struck", "injected"), report.faults_by_endpoint.items()),
+            _table(("Harm done to processes", "times", "ready again", "longest", "serving again", "longest"), _harms(report)),
+            f"<p>{SECONDS}</p></html>",
         ]
     )
 
 
-def _table(title: str, rows: dict[str, Any]) -> str:
-    cells = "".join(f"<tr><td>{escape(str(name))}</td><td>{escape(str(value))}</td></tr>" for name, value in rows.items())
-    return f"<h2>{title}</h2><table>{cells}</table>"
+def _story(report: Report) -> str:
+    replay = f"make safety ARGS=&quot;--orders {report.orders} --accounts {report.accounts} --seed {report.seed}&quot;"
+    return (
+        f"{report.orders:,} orders of {report.accounts} accounts were asked for from {escape(report.began)} on, each with an "
+        f"Idempotency-Key, and again until they were answered, while the exchange failed and processes were killed. "
+        f"Trading took {report.trading_seconds:,.0f} s, the judge's last word {report.settling_seconds:,.0f} s more. "
+        "The judge compares the exchange's journal with our REST API and reads every order's events from the stream. "
+        f"The same again: <code>{replay}</code>"
+    )
+
+
+def _faults(report: Report) -> Iterable[Sequence[object]]:
+    for kind, count in report.faults_injected.items():
+        yield f"{kind}: {FAULTS.get(kind, '')}", count, report.faults_fired.get(kind, 0)
+
+
+def _harms(report: Report) -> Iterable[Sequence[object]]:
+    for harm, found in report.recoveries.items():
+        yield harm, found.times, *_middle_and_longest(found.ready), *_middle_and_longest(found.serving)
+
+
+def _middle_and_longest(seconds: Sequence[float]) -> tuple[str, str]:
+    return (f"{median(seconds):.1f}", f"{max(seconds):.1f}") if seconds else ("-", "-")
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    headings = "".join(f"<th>{escape(text)}</th>" for text in head)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(_shown(cell))}</td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><tr>{headings}</tr>{body}</table>"
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)

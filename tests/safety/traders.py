@@ -3,89 +3,119 @@
 from __future__ import annotations
 
 import asyncio
-import random
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-CONNECTOR, PAIR = "binance", "BTC-USDT"
-PAUSE = 0.12
-"""Seconds between two orders of an account: the exchange lets a session place 100 in 10 s."""
-PATIENCE = 300.0
-FINAL = frozenset({200, 201, 400, 404})
+from tests.safety.plans import CONNECTOR, Plan
 
-KINDS: tuple[dict[str, Any], ...] = (
-    {"trade_type": "BUY", "amount": 0.001, "order_type": "MARKET"},
-    {"trade_type": "SELL", "amount": 0.001, "order_type": "MARKET"},
-    {"trade_type": "BUY", "amount": 0.001, "order_type": "LIMIT", "price": 900000},
-    {"trade_type": "SELL", "amount": 0.001, "order_type": "LIMIT", "price": 20000},
-    {"trade_type": "BUY", "amount": 0.01, "order_type": "LIMIT", "price": 1000},
-    {"trade_type": "SELL", "amount": 0.001, "order_type": "LIMIT_MAKER", "price": 900000},
-)
-"""Two that fill at market, two limits that cross, two that rest."""
-RESTING = frozenset({4, 5})
+LANES = 3
+"""Orders of one account that are under way at the same time."""
+PATIENCE = 400.0
+AGAIN = 0.3
+"""Seconds until the same request is sent again, unless the answer says how long to wait."""
+FINAL = frozenset({200, 201, 400, 404, 422})
 
 
 @dataclass
 class Trader:
-    """One account's client. `accepted` holds the order id by key, `refused` the refusal by key, `retries` repeated requests."""
+    """One account's client.
+
+    `accepted` holds the order id by key, `asked` what was asked for by order id, `refused` the refusal by key. `complaints`
+    are answers that no client may get. `served_at` is when the last request was sent that was answered for good (monotonic).
+    """
 
     account: str
     api_key: str
-    seed: int
     accepted: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    contradictions: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
     requests: int = 0
     retries: int = 0
+    slowed: int = 0
     cancels: int = 0
+    misused: int = 0
+    placed: int = 0
+    served_at: float = 0.0
+    finished: bool = False
 
-    async def trade(self, http: httpx.AsyncClient, orders: int) -> None:
-        """Place orders one after another; some commands are repeated for no reason, most resting orders are cancelled."""
-        chance = random.Random(f"{self.seed}/{self.account}")
-        for number in range(orders):
-            kind = chance.randrange(len(KINDS))
-            key = f"safety-{self.account}-{number}"
-            body = {"account_name": self.account, "connector_name": CONNECTOR, "trading_pair": PAIR, **KINDS[kind]}
-            twice, again, cancels = chance.random() < 0.1, chance.random() < 0.1, chance.random() < 0.8
-            sent = [self._place(http, key, body) for _ in range(2 if twice else 1)]
-            await asyncio.gather(*sent)
-            if again:
-                await self._place(http, key, body)
-            if kind in RESTING and cancels and key in self.accepted:
-                await self._cancel(http, self.accepted[key])
-            await asyncio.sleep(PAUSE)
+    async def trade(self, http: httpx.AsyncClient, plans: Iterable[Plan]) -> None:
+        """Carry out plans, some at the same time."""
+        waiting = iter(plans)
+        async with asyncio.TaskGroup() as lanes:
+            for _ in range(LANES):
+                lanes.create_task(self._lane(http, waiting))
+        self.finished = True
 
-    async def _place(self, http: httpx.AsyncClient, key: str, body: dict[str, Any]) -> None:
-        answer = await self._insist(http, "/trading/orders", key, body)
+    async def _lane(self, http: httpx.AsyncClient, plans: Iterator[Plan]) -> None:
+        for plan in plans:
+            await asyncio.gather(*(self._place(http, plan) for _ in range(2 if plan.twice else 1)))
+            if plan.again:
+                await self._place(http, plan)
+            if plan.misuse and plan.key in self.accepted:
+                await self._misuse(http, plan)
+            if plan.cancel is not None and plan.key in self.accepted:
+                await asyncio.sleep(plan.cancel)
+                await self._cancel(http, f"orders/{self.accepted[plan.key]}/cancel", f"cancel-{plan.key}")
+            if plan.cancel_all:
+                await self._cancel(http, "orders/cancel-all", f"cancel-all-{plan.key}")
+            self.placed += 1
+            await asyncio.sleep(plan.pause)
+
+    async def _place(self, http: httpx.AsyncClient, plan: Plan) -> None:
+        answer = await self._insist(http, "/trading/orders", plan.key, plan.body)
+        if answer is None:
+            return
         if answer.status_code == 201:
             order_id = answer.json()["order_id"]
-            known = self.accepted.setdefault(key, order_id)
+            self.asked[order_id] = plan.body
+            known = self.accepted.setdefault(plan.key, order_id)
             if known != order_id:
-                self.contradictions.append(f"{key} is order {known} and order {order_id}")
+                self.complaints.append(f"{plan.key} is order {known} and order {order_id}")
         else:
-            self.refused[key] = f"{answer.status_code} {answer.text[:300]}"
-        if key in self.refused and key in self.accepted:
-            self.contradictions.append(f"{key} is order {self.accepted[key]}, and was refused: {self.refused[key]}")
+            self.refused[plan.key] = f"{answer.status_code} {answer.text[:300]}"
+        if plan.valid is (plan.key in self.refused):
+            told = self.refused.get(plan.key, "accepted")
+            self.complaints.append(f"{plan.key}, {'good' if plan.valid else 'too small'}: {told}")
 
-    async def _cancel(self, http: httpx.AsyncClient, order_id: str) -> None:
-        path = f"/trading/{self.account}/{CONNECTOR}/orders/{order_id}/cancel"
-        await self._insist(http, path, f"cancel-{order_id}", None)
+    async def _misuse(self, http: httpx.AsyncClient, plan: Plan) -> None:
+        """Another order under a key that was used: a mistake of the client, which it must be told."""
+        body = plan.body | {"amount": "0.7"}
+        answer = await self._insist(http, "/trading/orders", plan.key, body)
+        self.misused += 1
+        if answer is not None and answer.status_code != 422:
+            self.complaints.append(f"{plan.key} with another body: {answer.status_code} {answer.text[:300]}")
+
+    async def _cancel(self, http: httpx.AsyncClient, path: str, key: str) -> None:
+        """200, or 404 for an order that is no longer open."""
+        answer = await self._insist(http, f"/trading/{self.account}/{CONNECTOR}/{path}", key, None)
         self.cancels += 1
+        if answer is not None and answer.status_code not in (200, 404):
+            self.complaints.append(f"{key}: {answer.status_code} {answer.text[:300]}")
 
-    async def _insist(self, http: httpx.AsyncClient, path: str, key: str, body: Any) -> httpx.Response:
-        """Send the same request until it is answered for good."""
-        async with asyncio.timeout(PATIENCE):
-            while True:
-                self.requests += 1
-                wait = 0.3
-                try:
-                    answer = await http.post(path, json=body, headers={"Idempotency-Key": key})
-                    if answer.status_code in FINAL:
-                        return answer
-                    wait = min(float(answer.headers.get("Retry-After", wait)), 2.0)
-                except httpx.HTTPError:
-                    pass
-                self.retries += 1
-                await asyncio.sleep(wait)
+    async def _insist(self, http: httpx.AsyncClient, path: str, key: str, body: Any) -> httpx.Response | None:
+        """Send the same request until it is answered for good. None, and a complaint, when nobody can wait that long."""
+        deadline = time.monotonic() + PATIENCE
+        told = "nothing"
+        while (sent := time.monotonic()) < deadline:
+            self.requests += 1
+            wait = AGAIN
+            try:
+                answer = await http.post(path, json=body, headers={"Idempotency-Key": key})
+            except httpx.HTTPError as error:
+                told = repr(error)
+            else:
+                if answer.status_code in FINAL:
+                    self.served_at = max(self.served_at, sent)
+                    return answer
+                told = f"{answer.status_code} {answer.text[:300]}"
+                self.slowed += answer.status_code == 429
+                wait = float(answer.headers.get("Retry-After", wait))
+            self.retries += 1
+            await asyncio.sleep(wait)
+        self.complaints.append(f"{key} was not answered within {PATIENCE:g} s, at last: {told}")
+        return None
