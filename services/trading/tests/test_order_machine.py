@@ -6,7 +6,15 @@ from decimal import Decimal
 from fractions import Fraction
 
 from contracts.rejections import Rejection
-from contracts.trading import TERMINAL, OrderCompleted, OrderEvent, OrderFilled, OrderOutcomeResolved, OrderStatus
+from contracts.trading import (
+    TERMINAL,
+    OrderCompleted,
+    OrderEvent,
+    OrderFilled,
+    OrderOutcomeResolved,
+    OrderRejected,
+    OrderStatus,
+)
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -18,6 +26,7 @@ from trading.domain.order_commands import (
     OrderCommand,
     RecordCancelled,
     RecordCancelRefused,
+    RecordFills,
     RecordRefused,
     RecordSubmitted,
     RecordUnproven,
@@ -49,6 +58,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.state = ORDER.fold(before, events)
         self.events.extend(events)
         self.check_terminal(before, events, command)
+        self.check_evidence(before, events)
         assert list(ORDER.decide(self.state, command) if not isinstance(command, type(place())) else []) == []
         return events
 
@@ -60,6 +70,15 @@ class OrderMachine(RuleBasedStateMachine):
         refuted = before.status is OrderStatus.FAILED and getattr(command, "asked", False)
         assert proven or refuted
         assert before.status is not OrderStatus.FILLED
+
+    def check_evidence(self, before: Order, events: list[OrderEvent]) -> None:
+        """UNKNOWN is left for the exchange's word, which is kept, or for an execution."""
+        if before.status is not OrderStatus.UNKNOWN or self.state.status is OrderStatus.UNKNOWN:
+            return
+        assert any(
+            isinstance(event, OrderFilled) or (isinstance(event, OrderOutcomeResolved | OrderRejected) and event.evidence)
+            for event in events
+        )
 
     @initialize(placed=FLAGS)
     def begin(self, placed: bool) -> None:
@@ -76,6 +95,11 @@ class OrderMachine(RuleBasedStateMachine):
         trade_id = str(trade)
         amount, price = self.executions.setdefault(trade_id, (amount, price))
         self.send(fill(trade_id, amount, price))
+
+    @rule(trades=st.lists(st.integers(1, 8), min_size=1, max_size=4), amount=st.sampled_from(AMOUNTS))
+    def executions_read_together(self, trades: list[int], amount: str) -> None:
+        told = [(str(trade), *self.executions.setdefault(str(trade), (amount, PRICES[0]))) for trade in trades]
+        self.send(RecordFills(fills=tuple(fill(*each) for each in told)))
 
     @rule(heard=st.sampled_from(Heard), asked=FLAGS, settled=FLAGS, fills_read=FLAGS)
     def report(self, heard: Heard, asked: bool, settled: bool, fills_read: bool) -> None:
