@@ -15,7 +15,6 @@ from contracts.rejections import CommandUnreadable, Kind, Rejection, Unavailable
 from contracts.trading import BalancesRead, RefreshBalances
 from service_kit.bus import Bus, InternalError, NoAnswer, NoResponders, Refused
 
-
 TOGETHER = 20
 
 
