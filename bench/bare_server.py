@@ -11,7 +11,7 @@ import json
 import sys
 
 import uvloop
-from gateway_api.adapters.web_server import WebServer
+from gateway_api.adapters.web_server import Listening, WebServer
 from gateway_api.handlers.authentication import Authenticator
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -42,7 +42,7 @@ def application() -> Starlette:
 
 async def serve(port: int) -> None:
     """Serves until cancelled."""
-    await WebServer(application(), "127.0.0.1", port).start()
+    await WebServer(application(), Listening("127.0.0.1", port)).start()
     await asyncio.Event().wait()
 
 

@@ -11,7 +11,7 @@ import pytest
 from contracts.accounts import AccountExists
 from contracts.trading import OrderUnknown, PlaceOrder
 from fake_services import ANSWERS, ORDER, FakeServices
-from gateway_api.adapters.web_server import WebServer
+from gateway_api.adapters.web_server import Listening, WebServer
 from hummingbot_api_client import HummingbotAPIClient
 from starlette.types import ASGIApp
 
@@ -21,7 +21,7 @@ async def url(served: ASGIApp) -> AsyncIterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = WebServer(served, "127.0.0.1", port)
+    server = WebServer(served, Listening("127.0.0.1", port))
     await server.start()
     assert server.trouble() is None
     yield f"http://127.0.0.1:{port}"

@@ -7,7 +7,7 @@ import socket
 
 import httpx
 import pytest
-from gateway_api.adapters.web_server import WebServer
+from gateway_api.adapters.web_server import Listening, WebServer
 from starlette.types import Receive, Scope, Send
 
 
@@ -22,7 +22,7 @@ async def test_a_busy_port_is_named_and_a_later_start_succeeds() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = WebServer(slow, "127.0.0.1", port)
+        server = WebServer(slow, Listening("127.0.0.1", port))
         assert server.trouble() == "the web server is not started"
         with pytest.raises(OSError, match=rf"127\.0\.0\.1:{port}: Address already in use.*"):
             await server.start()
@@ -35,7 +35,7 @@ async def test_stopping_lets_requests_end() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = WebServer(slow, "127.0.0.1", port)
+    server = WebServer(slow, Listening("127.0.0.1", port))
     await server.start()
     async with httpx.AsyncClient() as client:
         running = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/"))

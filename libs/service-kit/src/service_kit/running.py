@@ -48,7 +48,7 @@ async def _serve(service: Service) -> int:
     stopping.cancel()
     starting.cancel()
     await asyncio.wait([starting])
-    await within(20, "service", service.stop())
+    await within(service.stop_seconds, "service", service.stop())
     return 1 if crashed else 0
 
 

@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 HOOK_TIMEOUT = 4.0
 RELAY_TIMEOUT = 1.0
+STOP_TIMEOUT = 16.0
 """Seconds."""
 
 
@@ -73,7 +74,7 @@ class Service:
         self._reactions: dict[str, Reaction] = {}
         self._tasks: dict[str, Callable[[], Awaitable[None]]] = {}
         self._start_hooks: list[Callable[[], Awaitable[None]]] = []
-        self._stop_hooks: list[Callable[[], Awaitable[None]]] = []
+        self._stop_hooks: list[tuple[Callable[[], Awaitable[None]], float]] = []
         self._phase: str | None = "not started"
         self._plumbing = Supervisor(self._observation.restarted)
         self._relay = None if log is None else Relay(self.bus, log, log.context, self._observation)
@@ -137,9 +138,9 @@ class Service:
         """Await `hook` when bus, log and projections are up and before anything is served. Tried again until it succeeds."""
         self._start_hooks.append(hook)
 
-    def on_stop(self, hook: Callable[[], Awaitable[None]]) -> None:
-        """Await `hook` when nothing is served any more and bus and log are still up. At most HOOK_TIMEOUT seconds."""
-        self._stop_hooks.append(hook)
+    def on_stop(self, hook: Callable[[], Awaitable[None]], *, seconds: float = HOOK_TIMEOUT) -> None:
+        """Await `hook`, for at most `seconds`, when nothing is served any more and bus and log are still up."""
+        self._stop_hooks.append((hook, seconds))
 
     def readiness(self, name: str, check: Callable[[], str | None]) -> None:
         """Add a readiness check: None is ready, a text says why not."""
@@ -157,6 +158,11 @@ class Service:
     def health_port(self) -> int:
         """The port of the health server once it is started."""
         return self._health_server.port
+
+    @property
+    def stop_seconds(self) -> float:
+        """What `stop` may take."""
+        return STOP_TIMEOUT + sum(seconds for _, seconds in self._stop_hooks)
 
     async def start(self) -> None:
         """Start all in order: database, NATS, relay and views, hooks, then what is served.
@@ -191,8 +197,8 @@ class Service:
             await self._plumbing.stop(f"reaction {purpose}")
             await self._plumbing.stop(f"retries {purpose}")
         await self.supervisor.stop()
-        for hook in self._stop_hooks:
-            await within(HOOK_TIMEOUT, "stop hook", hook())
+        for hook, seconds in self._stop_hooks:
+            await within(seconds, "stop hook", hook())
         await within(RELAY_TIMEOUT + 2, "leases", self.leases.stop())
         if self._relay is not None:
             await within(RELAY_TIMEOUT, "relay", self._relay.drain())

@@ -9,13 +9,14 @@ from service_kit.buckets import Bucket
 from service_kit.service import Service
 
 from gateway_api.adapters.passwords import Argon2Password
-from gateway_api.adapters.web_server import WebServer
+from gateway_api.adapters.web_server import Listening, WebServer
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.rest import application
+from gateway_api.rest.clients import Clients
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.traffic import Traffic
 from gateway_api.settings import Settings
@@ -25,7 +26,7 @@ ANSWERS_KEPT = 24 * 3600.0
 
 
 def build(settings: Settings) -> Service:
-    """The gateway as a service of the bus that also serves HTTP; nothing is connected yet."""
+    """The gateway as a service of the bus that also serves HTTP; nothing is connected yet. Raises CertificateUnusable."""
     service = Service("gateway-api", settings)
 
     def trouble() -> str | None:
@@ -43,19 +44,34 @@ def build(settings: Settings) -> Service:
         repeats=Repeats(Bucket(service.bus, naming.ANSWER_BUCKET, ttl=ANSWERS_KEPT), settings.digest_key()),
         limits=RateLimits(settings.rate_limit, settings.rate_window),
         logins=Logins(settings.login_failures, settings.login_lockout),
+        bounds=settings.bounds,
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
-    served = application.application(gateway, _cors(settings), service.tracing, Traffic(service.metrics))
-    server = WebServer(served, settings.host, settings.port)
+    clients = Clients(settings.trusted_proxies)
+    served = application.application(gateway, _cors(settings), service.tracing, Traffic(service.metrics), clients)
+    server = WebServer(served, _listening(settings))
     service.readiness("web server", server.trouble)
     service.on_start(server.start)
-    service.on_stop(server.stop)
+    service.on_stop(server.stop, seconds=settings.drain_delay + settings.drain_timeout + 1)
     return service
 
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document of the gateway."""
     return application.openapi()
+
+
+def _listening(settings: Settings) -> Listening:
+    return Listening(
+        host=settings.host,
+        port=settings.port,
+        identity=settings.identity(),
+        head_timeout=settings.head_timeout,
+        answer_timeout=settings.answer_timeout,
+        connections=settings.max_connections,
+        drain_delay=settings.drain_delay,
+        drain_timeout=settings.drain_timeout,
+    )
 
 
 def _cors(settings: Settings) -> application.Cors:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
+from service_kit.certificates import CertificateUnusable, Identity, IdentityFiles
 from service_kit.settings import ServiceSettings
+
+from gateway_api.domain.limits import Bounds
+
+PREFIX = "GATEWAY_API_"
+LISTS = ("services", "trusted_proxies", "cors_allow_origins", "cors_allow_methods", "cors_allow_headers")
 
 Listed = Annotated[tuple[str, ...], NoDecode]
 """A list written as JSON or with commas."""
@@ -17,7 +25,7 @@ Listed = Annotated[tuple[str, ...], NoDecode]
 class Settings(ServiceSettings):
     """`GATEWAY_API_*`, and the `CORS_*` names that users of the Hummingbot API know."""
 
-    model_config = SettingsConfigDict(env_prefix="GATEWAY_API_")
+    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
@@ -40,6 +48,45 @@ class Settings(ServiceSettings):
     login_lockout: int = Field(default=900, ge=1)
     """The longest lockout in seconds; the first is 1, and each further wrong password doubles it."""
 
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    """Addresses or networks of proxies whose `X-Forwarded-For` tells the client's address; without one it is ignored."""
+
+    tls_cert: Path | None = None
+    """The certificate with its chain, PEM; with `tls_key` it makes the API speak HTTPS (TLS 1.2 or newer)."""
+
+    tls_key: Path | None = None
+    tls_key_password: SecretStr | None = None
+
+    max_body: int = Field(default=Bounds.body, ge=1024, le=900 * 1024)
+    """Bytes of a request's body (413); a message on the bus may have 1 MiB."""
+
+    max_headers: int = Field(default=Bounds.headers, ge=1024, le=256 * 1024)
+    """Bytes of all header names and values together (431)."""
+
+    max_query: int = Field(default=Bounds.query, ge=256, le=60 * 1024)
+    """Bytes of the query in a URL (414)."""
+
+    max_depth: int = Field(default=Bounds.depth, ge=4, le=200)
+    """Levels of arrays and objects in a JSON body (422)."""
+
+    max_connections: int = Field(default=1024, ge=1)
+    """Connections served at once; further ones wait."""
+
+    head_timeout: float = Field(default=30, gt=0)
+    """Seconds for the head of a request, and for the next request on a connection that is kept open."""
+
+    body_timeout: float = Field(default=Bounds.body_timeout, gt=0)
+    """Seconds for the body of a request (408)."""
+
+    answer_timeout: float = Field(default=30, gt=0)
+    """Seconds after which a client that takes nothing of its answer is cut off (on Linux)."""
+
+    drain_delay: float = Field(default=0, ge=0, le=60)
+    """Seconds between not being ready and refusing connections at a stop, for a load balancer to see it."""
+
+    drain_timeout: float = Field(default=20, ge=0, le=60)
+    """Seconds that running requests get to end at a stop."""
+
     services: Listed = ("accounts", "trading")
     """The services that `/health` asks."""
 
@@ -54,12 +101,30 @@ class Settings(ServiceSettings):
     cors_allow_methods: Listed = Field(default=("*",), validation_alias=AliasChoices("CORS_ALLOW_METHODS"))
     cors_allow_headers: Listed = Field(default=("*",), validation_alias=AliasChoices("CORS_ALLOW_HEADERS"))
 
+    @property
+    def bounds(self) -> Bounds:
+        """How large a request may be."""
+        return Bounds(self.max_body, self.max_headers, self.max_query, self.max_depth, self.body_timeout)
+
+    def identity(self) -> Identity | None:
+        """What the server shows its clients; None without TLS. Raises CertificateUnusable."""
+        if self.tls_cert is None and self.tls_key is None:
+            return None
+        if self.tls_cert is None or self.tls_key is None:
+            given, missing = ("KEY", "CERT") if self.tls_cert is None else ("CERT", "KEY")
+            msg = f"{PREFIX}TLS_{missing} is needed beside {PREFIX}TLS_{given}"
+            raise CertificateUnusable(msg)
+        password = self.tls_key_password.get_secret_value() if self.tls_key_password else None
+        return IdentityFiles(PREFIX, self.tls_cert, self.tls_key, password).read()
+
     def digest_key(self) -> bytes:
         """The same 32 bytes for every replica with these settings."""
         secret = self.answer_key or self.password_hash
         return hashlib.sha256(b"gateway-api answers\0" + secret.get_secret_value().encode()).digest()
 
-    @field_validator("services", "cors_allow_origins", "cors_allow_methods", "cors_allow_headers", mode="before")
+    @field_validator(
+        "services", "trusted_proxies", "cors_allow_origins", "cors_allow_methods", "cors_allow_headers", mode="before"
+    )
     @classmethod
     def _listed(cls, value: object) -> object:
         if not isinstance(value, str):

@@ -23,6 +23,17 @@ class CrossSite(Exception):
     """A web page of a site that may not call the API made a browser send this."""
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """How large a request may be, in bytes, and in how many seconds its body has to arrive; `depth` counts brackets in JSON."""
+
+    body: int = 512 * 1024
+    headers: int = 32 * 1024
+    query: int = 16 * 1024
+    depth: int = 32
+    body_timeout: float = 30.0
+
+
 @dataclass(frozen=True, slots=True)
 class Allowance:
     """What is left of a limit: `remaining` requests, and the whole seconds until all of them are back."""

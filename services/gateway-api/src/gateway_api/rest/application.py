@@ -11,9 +11,11 @@ from service_kit.telemetry import Tracing
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
+from gateway_api.domain.limits import Bounds
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
 from gateway_api.rest.call import direct_calls
-from gateway_api.rest.direct import MAX_BODY, Direct
+from gateway_api.rest.clients import Clients
+from gateway_api.rest.direct import Direct
 from gateway_api.rest.guard import Guard, Origins
 from gateway_api.rest.middleware import REQUEST_ID, BrowsersOnly, OptionalTrailingSlash, RequestContext
 from gateway_api.rest.services import Gateway
@@ -33,12 +35,14 @@ class Cors:
     allow_headers: tuple[str, ...] = ("*",)
 
 
-def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic | None = None) -> ASGIApp:
+def application(
+    gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic | None = None, clients: Clients | None = None
+) -> ASGIApp:
     """What the web server serves."""
-    app = routes()
+    app = routes(gateway.bounds)
     app.state.gateway = gateway
     slashed = [path for path in app.openapi()["paths"] if path.endswith("/")]
-    direct = Direct(app, app, direct_calls(app))
+    direct = Direct(app, app, direct_calls(app), gateway.bounds)
     # A bug on the short way is answered as FastAPI's own middleware answers one on the long way.
     served: ASGIApp = OptionalTrailingSlash(ServerErrorMiddleware(direct, errors.bug), slashed)
     served = BrowsersOnly(
@@ -51,13 +55,19 @@ def application(gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic
         expose_headers=(REQUEST_ID, idempotency.HEADER, idempotency.REPLAYED, "Retry-After", portfolio.REFRESH_FAILED),
     )
     return RequestContext(
-        Guard(served, gateway.limits, Origins(cors.allow_origins, cors.allow_origin_regex)),
+        Guard(
+            served,
+            gateway.limits,
+            gateway.bounds,
+            Origins(cors.allow_origins, cors.allow_origin_regex),
+            clients or Clients(),
+        ),
         tracing,
         traffic or Traffic(Metrics()),
     )
 
 
-def routes() -> FastAPI:
+def routes(bounds: Bounds) -> FastAPI:
     """The routes with their documentation; the gateway's parts are attached by `application`."""
     app = FastAPI(
         title=documentation.TITLE,
@@ -67,7 +77,7 @@ def routes() -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAX_BODY,
+        max_body_size=bounds.body,
     )
     for family in FAMILIES:
         # Not `include_router`: it matches every path twice, once for the family and once in it.
@@ -79,4 +89,4 @@ def routes() -> FastAPI:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document."""
-    return routes().openapi()
+    return routes(Bounds()).openapi()

@@ -20,10 +20,9 @@ from service_kit.telemetry import traceparent
 from starlette.routing import BaseRoute
 
 from gateway_api.domain.repeats import Kept
-from gateway_api.rest import idempotency
+from gateway_api.rest import idempotency, nesting
 from gateway_api.rest.direct import DirectCall
 from gateway_api.rest.given import Given, filled
-from gateway_api.rest.guard import address
 from gateway_api.rest.services import Gateway, Services, SystemHealth
 from gateway_api.rest.trace import correlation_id
 
@@ -38,6 +37,7 @@ class ExactRequest(Request):
         """The parsed body; json.JSONDecodeError when it is not JSON."""
         if not hasattr(self, "_json"):
             body = await self.body()
+            nesting.check(body, _gateway(self).bounds.depth)
             try:
                 self._json = json.loads(body, parse_float=_exact, parse_constant=_not_json)
             except UnicodeDecodeError as error:
@@ -116,7 +116,7 @@ BASIC = Security(
 
 async def _authenticate(request: Request) -> str:
     header = request.headers.get("authorization", "")
-    gateway, client = _gateway(request), address(request.scope)
+    gateway, client = _gateway(request), request.state.client
     known = gateway.authenticator.known(header.encode("latin-1"))
     if known is None:
         username = await _verified(gateway, header, client)

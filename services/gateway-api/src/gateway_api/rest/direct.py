@@ -13,15 +13,15 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_api.rest import errors, idempotency
+from gateway_api.domain.limits import Bounds
+from gateway_api.rest import errors, idempotency, nesting
 
 JSON_TYPES = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 RAW_KEY = idempotency.HEADER.lower().encode()
-MAX_BODY = 512 * 1024
-"""Bytes of a request body; a message on the bus may have 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,14 @@ class DirectCall:
     authenticate: Callable[[Request], Awaitable[None]]
     parse: Callable[[bytes], Any]
 
-    async def answer(self, request: Request, body: bytes) -> Response | None:
+    async def answer(self, request: Request, body: bytes, deepest: int) -> Response | None:
         """The endpoint's answer; None when the body is not plainly what it takes. Raises what the endpoint raises."""
         await self.authenticate(request)
         values: dict[str, Any] = {}
         if self.body is not None:
             name, model = self.body
             try:
+                nesting.check(body, deepest)
                 values[name] = model.model_validate(self.parse(body))
             except (ValidationError, ValueError, RecursionError):
                 return None
@@ -52,22 +53,33 @@ class DirectCall:
 class Direct:
     """Answers what can be answered the short way, and hands all other requests to the application."""
 
-    def __init__(self, application: FastAPI, served: ASGIApp, routes: Iterable[tuple[BaseRoute, str, str, DirectCall]]) -> None:
+    def __init__(
+        self,
+        application: FastAPI,
+        served: ASGIApp,
+        routes: Iterable[tuple[BaseRoute, str, str, DirectCall]],
+        bounds: Bounds,
+    ) -> None:
         """`routes` are (route, method, path, call); `served` is the application with what is around it."""
         self._application = application
         self._served = served
+        self._bounds = bounds
         self._routes = {(method, path): (route, call) for route, method, path, call in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         found = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if found is None or not _plain(scope["headers"], with_body=found[1].body is not None):
+        if found is None or not _plain(scope["headers"], self._bounds.body if found[1].body else None):
             await self._served(scope, receive, send)
             return
         route, call = found
         scope["app"], scope["route"], scope["path_params"] = self._application, route, {}
         request = Request(scope, receive)
-        first = await receive() if call.body is not None else _EMPTY
+        try:
+            first = await receive() if call.body is not None else _EMPTY
+        except HTTPException as late:
+            await (await errors.answer(request, late))(scope, receive, send)
+            return
         if first["type"] != "http.request" or first.get("more_body", False):
             await self._served(scope, _again(first, receive), send)
             return
@@ -79,7 +91,7 @@ class Direct:
 
     async def _answered(self, call: DirectCall, request: Request, body: bytes) -> Response | None:
         try:
-            return await call.answer(request, body)
+            return await call.answer(request, body, self._bounds.depth)
         except errors.EXPECTED as error:
             return await errors.answer(request, error)
 
@@ -87,8 +99,8 @@ class Direct:
 _EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
-def _plain(headers: Iterable[tuple[bytes, bytes]], *, with_body: bool) -> bool:
-    """Whether a request may take the short way, as far as its headers tell."""
+def _plain(headers: Iterable[tuple[bytes, bytes]], largest: int | None) -> bool:
+    """Whether a request may take the short way, as far as its headers tell; `largest` is None where no body belongs."""
     length, kind = b"", b""
     for name, value in headers:
         if name == RAW_KEY or name == b"transfer-encoding":
@@ -97,9 +109,9 @@ def _plain(headers: Iterable[tuple[bytes, bytes]], *, with_body: bool) -> bool:
             length = value
         elif name == b"content-type":
             kind = value
-    if not with_body:
+    if largest is None:
         return length in {b"", b"0"}
-    return kind in JSON_TYPES and length.isdigit() and len(length) < 10 and int(length) <= MAX_BODY
+    return kind in JSON_TYPES and length.isdigit() and len(length) < 10 and int(length) <= largest
 
 
 def _again(first: Message, receive: Receive) -> Receive:

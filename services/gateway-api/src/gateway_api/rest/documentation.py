@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.responses import HTMLResponse, Response
 
 from gateway_api.adapters import swagger_ui
-from gateway_api.rest.documented import REFERENCED
+from gateway_api.rest.documented import REFERENCED, WITH_A_BODY
 
 TITLE = "Hummingbus"
 DESCRIPTION = """
@@ -43,6 +43,10 @@ def document(app: FastAPI) -> dict[str, Any]:
         for model in REFERENCED:
             schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.pop("ValidationError", None)
+        for operations in made["paths"].values():
+            for method, operation in operations.items():
+                if method not in {"get", "head"}:
+                    operation["responses"] |= WITH_A_BODY
         app.openapi_schema = made
     return app.openapi_schema
 

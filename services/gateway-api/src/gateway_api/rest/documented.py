@@ -33,7 +33,12 @@ UNAUTHENTICATED: Responses = {
         "headers": {"WWW-Authenticate": {"description": "Always `Basic`.", "schema": {"type": "string"}}},
     }
 }
-NOT_VALID: Responses = {422: {"model": HTTPValidationError, "description": "The request does not fit its schema."}}
+NOT_VALID: Responses = {
+    422: {
+        "model": HTTPValidationError,
+        "description": "The request does not fit its schema, or nests deeper than `GATEWAY_API_MAX_DEPTH`, by default 32.",
+    }
+}
 UNAVAILABLE: Responses = {
     503: {
         "description": "The owning service or the exchange cannot serve this now. After a timeout of a command the outcome "
@@ -42,17 +47,29 @@ UNAVAILABLE: Responses = {
         "headers": _RETRY_AFTER,
     }
 }
-TOO_LONG: Responses = {414: {"description": "The URL is longer than 64 KiB."}}
+TOO_LONG = refused(414, "The query is longer than `GATEWAY_API_MAX_QUERY`, by default 16 KiB.")
 COMMON: Responses = {
     **UNAUTHENTICATED,
     **refused(403, "A browser sent this for a web page that CORS does not allow."),
     **TOO_LONG,
     **NOT_VALID,
     **rate_exceeded("Too many requests, or too many wrong passwords."),
-    **refused(431, "The headers are larger than 32 KiB."),
+    **refused(431, "The headers are larger than `GATEWAY_API_MAX_HEADERS`, by default 32 KiB, or more than 100."),
     **UNAVAILABLE,
 }
 """What every route of a family may answer."""
+
+WITH_A_BODY = {
+    "408": {
+        "description": "The body did not arrive within `GATEWAY_API_BODY_TIMEOUT`, by default 30 seconds.",
+        "content": {"application/json": {"schema": _reference("Detail")}},
+    },
+    "413": {
+        "description": "The body is larger than `GATEWAY_API_MAX_BODY`, by default 512 KiB.",
+        "content": {"application/json": {"schema": _reference("Detail")}},
+    },
+}
+"""What every route may answer that reads a body, by status as the document writes it."""
 
 REFERENCED = (Problem,)
 """Models that responses name by reference; the application adds their schemas to the document."""

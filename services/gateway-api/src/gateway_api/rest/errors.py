@@ -138,10 +138,16 @@ def cross_site(error: CrossSite) -> Response:
     return Response(problem.problem(403, detail, type(error).__name__, "Origin"), 403, media_type=problem.MEDIA_TYPE)
 
 
-def headers_too_large() -> Response:
-    """431."""
-    body = problem.problem(431, "The headers are larger than 32 KiB", "HeadersTooLarge")
+def headers_too_large(most: int) -> Response:
+    """431; the limit in bytes."""
+    body = problem.problem(431, f"The headers are larger than {most} bytes", "HeadersTooLarge")
     return Response(body, 431, media_type=problem.MEDIA_TYPE)
+
+
+def query_too_long(most: int) -> Response:
+    """414; the limit in bytes."""
+    body = problem.problem(414, f"The query is longer than {most} bytes", "QueryTooLong")
+    return Response(body, 414, media_type=problem.MEDIA_TYPE)
 
 
 async def bug(_: Request, error: Exception) -> Response:

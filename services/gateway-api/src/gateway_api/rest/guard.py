@@ -11,17 +11,12 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_api.domain.limits import Allowance, CrossSite, TooManyRequests
+from gateway_api.domain.limits import Allowance, Bounds, CrossSite, TooManyRequests
 from gateway_api.rest import errors
+from gateway_api.rest.clients import Clients
 from gateway_api.rest.services import RateLimits
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-MAX_HEADERS = 32 * 1024
-"""Bytes of all header names and values together."""
-
-BODY_TIMEOUT = 30.0
-"""Seconds within which a client has to send its body."""
-
 API_CONTENT = b"default-src 'none'; frame-ancestors 'none'"
 PAGE_CONTENT = (
     b"default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -32,6 +27,8 @@ PAGE_CONTENT = (
 SECURITY = ((b"x-content-type-options", b"nosniff"), (b"x-frame-options", b"DENY"), (b"referrer-policy", b"no-referrer"))
 NOT_KEPT = (b"cache-control", b"no-store")
 """Raw headers, appended as they are: nothing inside sets them."""
+ONLY_TLS = (b"strict-transport-security", b"max-age=31536000")
+"""A year for which browsers do not come without TLS any more."""
 
 
 class Origins:
@@ -57,10 +54,12 @@ class Origins:
 class Guard:
     """The outermost part of the application behind the request's context."""
 
-    def __init__(self, application: ASGIApp, limits: RateLimits, origins: Origins) -> None:
+    def __init__(self, application: ASGIApp, limits: RateLimits, bounds: Bounds, origins: Origins, clients: Clients) -> None:
         self._application = application
         self._limits = limits
+        self._bounds = bounds
         self._origins = origins
+        self._clients = clients
         policies = limits.policies()
         always = [*SECURITY, *([(b"ratelimit-policy", policies.encode())] if policies else [])]
         self._api = (*always, (b"content-security-policy", API_CONTENT))
@@ -71,18 +70,21 @@ class Guard:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
+        scope["state"]["client"] = self._clients.address(scope)
         reply = self._replying(scope, send)
         refused = self._refused(scope)
         if refused is not None:
             await refused(scope, receive, reply)
             return
-        await self._application(scope, _in_time(receive), reply)
+        await self._application(scope, _in_time(receive, self._bounds.body_timeout), reply)
 
     def _refused(self, scope: Scope) -> ASGIApp | None:
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEADERS:
-            return errors.headers_too_large()
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._bounds.headers:
+            return errors.headers_too_large(self._bounds.headers)
+        if len(scope["query_string"]) > self._bounds.query:
+            return errors.query_too_long(self._bounds.query)
         try:
-            scope["state"]["allowance"] = self._limits.take("address", address(scope))
+            scope["state"]["allowance"] = self._limits.take("address", scope["state"]["client"])
             if scope["method"] not in READING:
                 self._origins.check(Headers(scope=scope))
         except TooManyRequests as error:
@@ -97,6 +99,8 @@ class Guard:
                 headers = [*message["headers"], *(self._page if scope["path"] == "/docs" else self._api)]
                 if not any(name == b"cache-control" for name, _ in message["headers"]):
                     headers.append(NOT_KEPT)
+                if scope["scheme"] == "https":
+                    headers.append(ONLY_TLS)
                 left: Allowance | None = scope["state"].get("allowance")
                 if left is not None:
                     headers.append((b"ratelimit", f'"{left.policy}";r={left.remaining};t={left.reset}'.encode()))
@@ -106,15 +110,9 @@ class Guard:
         return reply
 
 
-def address(scope: Scope) -> str:
-    """The client's address."""
-    client = scope.get("client")
-    return str(client[0]) if client else ""
-
-
-def _in_time(receive: Receive) -> Receive:
+def _in_time(receive: Receive, seconds: float) -> Receive:
     """`receive` that gives up on a client that does not send its body; HTTPException 408."""
-    deadline = asyncio.get_running_loop().time() + BODY_TIMEOUT
+    deadline = asyncio.get_running_loop().time() + seconds
     complete = False
 
     async def timed() -> Message:

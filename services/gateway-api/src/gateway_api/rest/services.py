@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
 from contracts.message import Command, Metadata, Query
 from contracts.trading import CancelOrder, CancelOrders, PlaceOrder
 
-from gateway_api.domain.limits import Allowance
+from gateway_api.domain.limits import Allowance, Bounds
 from gateway_api.domain.repeats import Kept
 
 
@@ -133,3 +133,4 @@ class Gateway:
     repeats: Repeats
     limits: RateLimits
     logins: Logins
+    bounds: Bounds = field(default_factory=Bounds)
