@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_services import ANSWERS, FakeServices, MemoryBucket
+from gateway_api.domain.limits import Bounds
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
@@ -48,6 +49,16 @@ def bucket() -> MemoryBucket:
 @pytest.fixture(scope="session")
 def served(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
     """Composed once: the routes and their documentation take a fifth of a second."""
+    return composed(shared, bucket, Bounds())
+
+
+@pytest.fixture(scope="session")
+def narrow(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
+    """The application with narrow bounds for requests."""
+    return composed(shared, bucket, Bounds(body=2000, headers=1500, query=300, depth=5, body_timeout=0.2))
+
+
+def composed(shared: FakeServices, bucket: MemoryBucket, bounds: Bounds) -> ASGIApp:
     gateway = Gateway(
         services=Requests(shared),
         authenticator=Authenticator(USERNAME, PlainPassword()),
@@ -55,6 +66,7 @@ def served(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
         repeats=Repeats(bucket, b"k" * 32),
         limits=RateLimits(1000, 1),
         logins=Logins(10, 900),
+        bounds=bounds,
     )
     return application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"))
 
@@ -79,3 +91,10 @@ async def anonymous(served: ASGIApp, services: FakeServices) -> AsyncIterator[ht
 async def http(anonymous: httpx.AsyncClient) -> httpx.AsyncClient:
     anonymous.auth = (USERNAME, PASSWORD)
     return anonymous
+
+
+@pytest.fixture
+async def bounded(narrow: ASGIApp, services: FakeServices) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(narrow, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://gateway", auth=(USERNAME, PASSWORD)) as client:
+        yield client

@@ -5,7 +5,6 @@ from __future__ import annotations
 import httpx
 import pytest
 from fake_services import FakeServices
-from gateway_api.domain.limits import Bounds
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.rest import call
 from gateway_api.rest.application import routes
@@ -16,7 +15,7 @@ MADE = {"x-request-id", "idempotency-key", "ratelimit"}
 
 
 def test_reads_and_placing_take_the_short_way() -> None:
-    short = {(method, path) for _, method, path, _ in direct_calls(routes(Bounds()))}
+    short = {(method, path) for _, method, path, _ in direct_calls(routes())}
     assert short >= {
         ("GET", "/accounts/"),
         ("POST", "/portfolio/state"),

@@ -248,6 +248,12 @@ async def test_a_body_that_is_too_large(http: httpx.AsyncClient) -> None:
     assert response.status_code == 413
 
 
+@pytest.mark.parametrize(("names", "status"), [(1000, 200), (1001, 422)])
+async def test_the_longest_list(http: httpx.AsyncClient, names: int, status: int) -> None:
+    response = await http.post("/trading/orders/search", json={"account_names": ["a"] * names})
+    assert response.status_code == status
+
+
 async def test_preflight(anonymous: httpx.AsyncClient) -> None:
     asked = {"origin": "http://localhost:3000", "access-control-request-method": "POST"}
     response = await anonymous.options("/trading/orders", headers=asked)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from gateway_api.domain.limits import Bounds
 from gateway_api.settings import Settings
+from pydantic import ValidationError
+from service_kit.certificates import CertificateUnusable
 
 REQUIRED = "GATEWAY_API_NATS_URL=nats://g:secret@127.0.0.1:4222\nGATEWAY_API_USERNAME=u\nGATEWAY_API_PASSWORD_HASH='$argon2id$v=19$x'\n"
 
@@ -36,3 +39,32 @@ def test_lists_as_json_or_with_commas(env_file: Path, origins: str) -> None:
     assert settings.cors_allow_origins == ("https://a.example", "https://b.example")
     assert settings.cors_allow_origin_regex == ""
     assert settings.port == 8123
+
+
+def test_bounds_and_proxies(env_file: Path) -> None:
+    env_file.write_text(
+        f"{REQUIRED}GATEWAY_API_MAX_BODY=4096\nGATEWAY_API_MAX_DEPTH=8\nGATEWAY_API_BODY_TIMEOUT=1.5\n"
+        "GATEWAY_API_TRUSTED_PROXIES='10.0.0.0/8, ::1'\n"
+    )
+    settings = Settings()
+    assert settings.bounds == Bounds(body=4096, depth=8, body_timeout=1.5)
+    assert [str(each) for each in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
+    assert settings.identity() is None
+
+
+@pytest.mark.parametrize(
+    "line", ["GATEWAY_API_TRUSTED_PROXIES=proxy.example", "GATEWAY_API_MAX_BODY=2000000", "GATEWAY_API_HEAD_TIMEOUT=0"]
+)
+def test_what_cannot_be_is_named(env_file: Path, line: str) -> None:
+    env_file.write_text(f"{REQUIRED}{line}\n")
+    with pytest.raises(ValidationError, match=line.partition("=")[0].removeprefix("GATEWAY_API_").lower()):
+        Settings()
+
+
+def test_half_a_tls_configuration_is_named(env_file: Path) -> None:
+    env_file.write_text(f"{REQUIRED}GATEWAY_API_TLS_CERT=/somewhere/cert.pem\n")
+    with pytest.raises(CertificateUnusable, match="GATEWAY_API_TLS_KEY is needed beside GATEWAY_API_TLS_CERT"):
+        Settings().identity()
+    env_file.write_text(f"{REQUIRED}GATEWAY_API_TLS_CERT=/nowhere/cert.pem\nGATEWAY_API_TLS_KEY=/nowhere/key.pem\n")
+    with pytest.raises(CertificateUnusable, match="GATEWAY_API_TLS_CERT: /nowhere/cert.pem cannot be read"):
+        Settings().identity()

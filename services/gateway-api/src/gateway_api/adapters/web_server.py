@@ -128,9 +128,11 @@ class _Server(Server):
         return f"/dev/fd/{file.fileno()}"
 
     def _init_shared_socket(self) -> None:
-        """Binds once, with what the connections inherit (Linux): the time after which a peer that takes nothing is cut off."""
+        """Binds once and listens from now on; connections inherit when a peer that takes nothing is cut off (Linux)."""
         super()._init_shared_socket()  # type: ignore[no-untyped-call]
-        if self._ssp is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
-            self._shd, self._ssp = self._ssp.build(), None
-            with socket.socket(fileno=os.dup(self._shd.get_fd())) as listener:
+        holder: Any = self._shd if self._ssp is None else self._ssp.build()
+        self._shd, self._ssp = holder, None
+        with socket.socket(fileno=os.dup(holder.get_fd())) as listener:
+            if hasattr(socket, "TCP_USER_TIMEOUT"):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(self._answer_timeout * 1000))
+            listener.listen(BACKLOG)

@@ -31,24 +31,30 @@ AccountNameQuery = Annotated[Text, Query(description="Letters, digits, `_` and `
 Force = Annotated[bool, Query(description="Delete although orders are open; the orders stay open on the exchange.")]
 
 
+MOST_PARTS = 100
+"""Fields of a credential, and texts in one of them; no connector has as many."""
+
+
 def _credential_value(value: Any) -> Any:
     if value is None or isinstance(value, str | int | bool | Decimal):
         return value
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+    if isinstance(value, list) and len(value) <= MOST_PARTS and all(isinstance(part, str) for part in value):
         return value
-    raise PydanticCustomError("credential_value", "Input should be text, a number, a boolean, null or a list of texts")
+    message = "Input should be text, a number, a boolean, null or a list of at most {most} texts"
+    raise PydanticCustomError("credential_value", message, {"most": MOST_PARTS})
 
 
 CREDENTIAL_VALUE = {
     "anyOf": [
         *({"type": kind} for kind in ("string", "number", "boolean", "null")),
-        {"type": "array", "items": {"type": "string"}},
+        {"type": "array", "items": {"type": "string"}, "maxItems": MOST_PARTS},
     ]
 }
 
 CredentialValues = Annotated[
     dict[str, Annotated[Any, BeforeValidator(_credential_value), WithJsonSchema(CREDENTIAL_VALUE)]],
     Body(
+        max_length=MOST_PARTS,
         description="The fields that `/connectors/{connector_name}/config-map` lists.",
         examples=[{"binance_api_key": "...", "binance_api_secret": "..."}],
     ),

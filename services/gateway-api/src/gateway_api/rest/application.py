@@ -11,7 +11,6 @@ from service_kit.telemetry import Tracing
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.types import ASGIApp
 
-from gateway_api.domain.limits import Bounds
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
 from gateway_api.rest.call import direct_calls
 from gateway_api.rest.clients import Clients
@@ -39,10 +38,10 @@ def application(
     gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic | None = None, clients: Clients | None = None
 ) -> ASGIApp:
     """What the web server serves."""
-    app = routes(gateway.bounds)
+    app = routes()
     app.state.gateway = gateway
     slashed = [path for path in app.openapi()["paths"] if path.endswith("/")]
-    direct = Direct(app, app, direct_calls(app), gateway.bounds)
+    direct = Direct(app, app, direct_calls(app), gateway.bounds.depth)
     # A bug on the short way is answered as FastAPI's own middleware answers one on the long way.
     served: ASGIApp = OptionalTrailingSlash(ServerErrorMiddleware(direct, errors.bug), slashed)
     served = BrowsersOnly(
@@ -67,7 +66,7 @@ def application(
     )
 
 
-def routes(bounds: Bounds) -> FastAPI:
+def routes() -> FastAPI:
     """The routes with their documentation; the gateway's parts are attached by `application`."""
     app = FastAPI(
         title=documentation.TITLE,
@@ -77,7 +76,6 @@ def routes(bounds: Bounds) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=bounds.body,
     )
     for family in FAMILIES:
         # Not `include_router`: it matches every path twice, once for the family and once in it.
@@ -89,4 +87,4 @@ def routes(bounds: Bounds) -> FastAPI:
 
 def openapi() -> dict[str, Any]:
     """The OpenAPI document."""
-    return routes(Bounds()).openapi()
+    return routes().openapi()

@@ -17,7 +17,6 @@ from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway_api.domain.limits import Bounds
 from gateway_api.rest import errors, idempotency, nesting
 
 JSON_TYPES = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
@@ -58,18 +57,18 @@ class Direct:
         application: FastAPI,
         served: ASGIApp,
         routes: Iterable[tuple[BaseRoute, str, str, DirectCall]],
-        bounds: Bounds,
+        deepest: int,
     ) -> None:
         """`routes` are (route, method, path, call); `served` is the application with what is around it."""
         self._application = application
         self._served = served
-        self._bounds = bounds
+        self._deepest = deepest
         self._routes = {(method, path): (route, call) for route, method, path, call in routes}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         found = self._routes.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        if found is None or not _plain(scope["headers"], self._bounds.body if found[1].body else None):
+        if found is None or not _plain(scope["headers"], with_body=found[1].body is not None):
             await self._served(scope, receive, send)
             return
         route, call = found
@@ -91,7 +90,7 @@ class Direct:
 
     async def _answered(self, call: DirectCall, request: Request, body: bytes) -> Response | None:
         try:
-            return await call.answer(request, body, self._bounds.depth)
+            return await call.answer(request, body, self._deepest)
         except errors.EXPECTED as error:
             return await errors.answer(request, error)
 
@@ -99,8 +98,8 @@ class Direct:
 _EMPTY: Message = {"type": "http.request", "body": b"", "more_body": False}
 
 
-def _plain(headers: Iterable[tuple[bytes, bytes]], largest: int | None) -> bool:
-    """Whether a request may take the short way, as far as its headers tell; `largest` is None where no body belongs."""
+def _plain(headers: Iterable[tuple[bytes, bytes]], *, with_body: bool) -> bool:
+    """Whether a request may take the short way, as far as its headers tell."""
     length, kind = b"", b""
     for name, value in headers:
         if name == RAW_KEY or name == b"transfer-encoding":
@@ -109,9 +108,9 @@ def _plain(headers: Iterable[tuple[bytes, bytes]], largest: int | None) -> bool:
             length = value
         elif name == b"content-type":
             kind = value
-    if largest is None:
+    if not with_body:
         return length in {b"", b"0"}
-    return kind in JSON_TYPES and length.isdigit() and len(length) < 10 and int(length) <= largest
+    return kind in JSON_TYPES and length.isdigit()
 
 
 def _again(first: Message, receive: Receive) -> Receive:

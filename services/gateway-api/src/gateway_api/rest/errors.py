@@ -25,6 +25,9 @@ from gateway_api.rest.idempotency import HEADER, IdempotencyKeyInvalid
 
 logger = logging.getLogger(__name__)
 
+LAST = {"Connection": "close"}
+"""After a body that was not read to its end a connection cannot be used again."""
+
 HIDDEN = "[hidden]"
 CUT = "[...]"
 DEEPEST = 10
@@ -142,6 +145,16 @@ def headers_too_large(most: int) -> Response:
     """431; the limit in bytes."""
     body = problem.problem(431, f"The headers are larger than {most} bytes", "HeadersTooLarge")
     return Response(body, 431, media_type=problem.MEDIA_TYPE)
+
+
+def body_too_large(most: int) -> Response:
+    """413; the limit in bytes."""
+    return Response(json.dumps({"detail": too_large(most)}), 413, LAST, media_type=JSON)
+
+
+def too_large(most: int) -> str:
+    """What a 413 says."""
+    return f"The body is larger than {most} bytes"
 
 
 def query_too_long(most: int) -> Response:

@@ -76,7 +76,7 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, reply)
             return
-        await self._application(scope, _in_time(receive, self._bounds.body_timeout), reply)
+        await self._application(scope, _bounded(receive, self._bounds), reply)
 
     def _refused(self, scope: Scope) -> ASGIApp | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > self._bounds.headers:
@@ -86,6 +86,8 @@ class Guard:
         try:
             scope["state"]["allowance"] = self._limits.take("address", scope["state"]["client"])
             if scope["method"] not in READING:
+                if _announced(scope) > self._bounds.body:
+                    return errors.body_too_large(self._bounds.body)
                 self._origins.check(Headers(scope=scope))
         except TooManyRequests as error:
             return errors.too_many(error)
@@ -110,21 +112,31 @@ class Guard:
         return reply
 
 
-def _in_time(receive: Receive, seconds: float) -> Receive:
-    """`receive` that gives up on a client that does not send its body; HTTPException 408."""
-    deadline = asyncio.get_running_loop().time() + seconds
-    complete = False
+def _announced(scope: Scope) -> int:
+    """Bytes of the body as its header tells; 0 when it does not."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(length) if length.isdigit() else 0
 
-    async def timed() -> Message:
-        nonlocal complete
+
+def _bounded(receive: Receive, bounds: Bounds) -> Receive:
+    """`receive` that gives up on a body that is too large or does not arrive in time; HTTPException 413 or 408."""
+    deadline = asyncio.get_running_loop().time() + bounds.body_timeout
+    complete = False
+    taken = 0
+
+    async def given() -> Message:
+        nonlocal complete, taken
         if complete:
             return await receive()
         try:
             async with asyncio.timeout_at(deadline):
                 message = await receive()
         except TimeoutError as error:
-            raise HTTPException(408, "The body did not arrive in time", {"Connection": "close"}) from error
+            raise HTTPException(408, "The body did not arrive in time", errors.LAST) from error
+        taken += len(message.get("body", b""))
+        if taken > bounds.body:
+            raise HTTPException(413, errors.too_large(bounds.body), errors.LAST)
         complete = not message.get("more_body", False)
         return message
 
-    return timed
+    return given

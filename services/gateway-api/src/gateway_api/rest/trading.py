@@ -42,6 +42,8 @@ from gateway_api.rest.fields import (
 from gateway_api.views.accounts import Message
 from gateway_api.views.trading import CancelledOrders, OrderPage, TradePage, TradeResponse
 
+Sides = Annotated[tuple[Side, ...], Field(max_length=1000)] | None
+
 router = APIRouter(prefix="/trading", tags=["Trading"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON)
 
 ClientOrderId = Annotated[Text, Path(description="The `order_id` that placing the order answered.")]
@@ -99,7 +101,7 @@ class TradeFilterRequest(ActiveOrderFilterRequest):
 
     start_time: From = None
     end_time: Until = None
-    trade_types: tuple[Side, ...] | None = Field(default=None, description="Only buys or only sells.", examples=[["BUY"]])
+    trade_types: Sides = Field(default=None, description="Only buys or only sells.", examples=[["BUY"]])
 
 
 @router.post(
