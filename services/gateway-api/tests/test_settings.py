@@ -66,5 +66,5 @@ def test_half_a_tls_configuration_is_named(env_file: Path) -> None:
     with pytest.raises(CertificateUnusable, match="GATEWAY_API_TLS_KEY is needed beside GATEWAY_API_TLS_CERT"):
         Settings().identity()
     env_file.write_text(f"{REQUIRED}GATEWAY_API_TLS_CERT=/nowhere/cert.pem\nGATEWAY_API_TLS_KEY=/nowhere/key.pem\n")
-    with pytest.raises(CertificateUnusable, match="GATEWAY_API_TLS_CERT: /nowhere/cert.pem cannot be read"):
+    with pytest.raises(CertificateUnusable, match=r"GATEWAY_API_TLS_CERT: /nowhere/cert\.pem cannot be read"):
         Settings().identity()
