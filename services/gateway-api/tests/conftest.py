@@ -55,7 +55,7 @@ def served(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
 @pytest.fixture(scope="session")
 def narrow(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
     """The application with narrow bounds for requests."""
-    return composed(shared, bucket, Bounds(body=2000, headers=1500, query=300, depth=5, body_timeout=0.2))
+    return composed(shared, bucket, Bounds(body=2000, headers=1500, query=300, depth=5, body_milliseconds=200))
 
 
 def composed(shared: FakeServices, bucket: MemoryBucket, bounds: Bounds) -> ASGIApp:

@@ -47,7 +47,7 @@ def test_bounds_and_proxies(env_file: Path) -> None:
         "GATEWAY_API_TRUSTED_PROXIES='10.0.0.0/8, ::1'\n"
     )
     settings = Settings()
-    assert settings.bounds == Bounds(body=4096, depth=8, body_timeout=1.5)
+    assert settings.bounds == Bounds(body=4096, depth=8, body_milliseconds=1500)
     assert [str(each) for each in settings.trusted_proxies] == ["10.0.0.0/8", "::1/128"]
     assert settings.identity() is None
 

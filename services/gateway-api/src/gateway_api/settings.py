@@ -75,7 +75,7 @@ class Settings(ServiceSettings):
     head_timeout: float = Field(default=30, gt=0)
     """Seconds for the head of a request, and for the next request on a connection that is kept open."""
 
-    body_timeout: float = Field(default=Bounds.body_timeout, gt=0)
+    body_timeout: float = Field(default=30, ge=0.001)
     """Seconds for the body of a request (408)."""
 
     answer_timeout: float = Field(default=30, gt=0)
@@ -104,7 +104,7 @@ class Settings(ServiceSettings):
     @property
     def bounds(self) -> Bounds:
         """How large a request may be."""
-        return Bounds(self.max_body, self.max_headers, self.max_query, self.max_depth, self.body_timeout)
+        return Bounds(self.max_body, self.max_headers, self.max_query, self.max_depth, round(self.body_timeout * 1000))
 
     def identity(self) -> Identity | None:
         """What the server shows its clients; None without TLS. Raises CertificateUnusable."""

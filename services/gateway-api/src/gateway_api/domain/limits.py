@@ -25,13 +25,13 @@ class CrossSite(Exception):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How large a request may be, in bytes, and in how many seconds its body has to arrive; `depth` counts brackets in JSON."""
+    """How large a request may be, in bytes, and how long its body may take to arrive; `depth` counts brackets in JSON."""
 
     body: int = 512 * 1024
     headers: int = 32 * 1024
     query: int = 16 * 1024
     depth: int = 32
-    body_timeout: float = 30.0
+    body_milliseconds: int = 30_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,7 +120,7 @@ def _announced(scope: Scope) -> int:
 
 def _bounded(receive: Receive, bounds: Bounds) -> Receive:
     """`receive` that gives up on a body that is too large or does not arrive in time; HTTPException 413 or 408."""
-    deadline = asyncio.get_running_loop().time() + bounds.body_timeout
+    deadline = asyncio.get_running_loop().time() + bounds.body_milliseconds / 1000
     complete = False
     taken = 0
 
