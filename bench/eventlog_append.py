@@ -47,6 +47,7 @@ EVENT = OrderFilled.model_validate(
     }
 )  # fmt: skip
 ALWAYS: Decider[int, Command, Event] = Decider(0, lambda _state, _command: (EVENT,), lambda state, _event: state + 1)
+COMMAND = CreateAccount(account="master_account")
 
 
 class FillsView:
@@ -69,8 +70,11 @@ class FillsView:
         fill = recorded.event
         if not isinstance(fill, OrderFilled):
             return ()
-        columns = fill.model_dump(include={"account", "connector", "trading_pair", "side", "price", "amount", "fee"})
-        return (self._row.bind(stream=recorded.stream, version=recorded.version, **columns),)
+        row = self._row.bind(
+            stream=recorded.stream, version=recorded.version, account=fill.account, connector=fill.connector,
+            trading_pair=fill.trading_pair, side=fill.side, price=fill.price, amount=fill.amount, fee=fill.fee,
+        )  # fmt: skip
+        return (row,)
 
 
 async def measure(one: Callable[[int, int], Awaitable[object]], concurrency: int, seconds: float) -> dict[str, float]:
@@ -107,7 +111,7 @@ async def of_log(url: str, views: Sequence[FillsView], writers: int, seconds: fl
         await log.append(f"trading.order-{run}_{worker}", n, [EVENT], Metadata())
 
     async def decide(worker: int, n: int) -> None:
-        await execute(log, ALWAYS, f"trading.order-{run}_{worker}_{n // 5}", CreateAccount(account="a"), Metadata())
+        await execute(log, ALWAYS, f"trading.order-{run}_{worker}_{n // 5}", COMMAND, Metadata(), new=n % 5 == 0)
 
     found = await measure(decide if deciding else append, writers, seconds)
     await log.stop()

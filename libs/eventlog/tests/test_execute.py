@@ -8,9 +8,8 @@ from uuid import uuid4
 import pytest
 from contracts.message import Metadata
 from eventlog.errors import Fenced
-from eventlog.execute import Known, execute, load
+from eventlog.execute import execute, load
 from eventlog.log import EventLog
-from eventlog.recorded import Recorded
 from eventlog.statements import Write
 from purse_domain import (
     CONTEXT,
@@ -126,42 +125,3 @@ async def test_a_snapshot_of_another_version_is_not_used(log: EventLog) -> None:
     await execute(log, LONG_PURSE, STREAM, coins(1), Metadata())
     await log.save_snapshot(STREAM, 1, "state_v0", {"money": 7})
     assert await load(log, LONG_PURSE, STREAM) == (Purse(Decimal(1), 1), 1)
-
-
-class Unreadable(EventLog):
-    """A log whose streams must not be read."""
-
-    async def read(self, stream: str, after: int = 0) -> list[Recorded]:
-        msg = f"{stream} was read"
-        raise AssertionError(msg)
-
-
-async def test_a_command_on_a_known_state_reads_nothing(database_url: str) -> None:
-    log = Unreadable(database_url, context=CONTEXT)
-    await log.start()
-    first = await execute(log, PURSE, STREAM, coins(5), Metadata(), known=lambda: Known(Purse(), 0))
-    then = Known(first.state, first.version)
-    second = await execute(log, PURSE, STREAM, coins(2), Metadata(), known=lambda: then)
-    assert (second.state, second.version) == (Purse(Decimal(7), 2), 2)
-    await log.stop()
-
-
-async def test_a_command_on_a_state_that_is_out_of_date_is_decided_again(log: EventLog) -> None:
-    await execute(log, PURSE, STREAM, coins(5), Metadata())
-    taken = await execute(log, PURSE, STREAM, TakeCoins(amount=Decimal(4)), Metadata(), known=lambda: Known(Purse(), 0))
-    assert (taken.state, taken.version, taken.repeated) == (Purse(Decimal(1), 2), 2, False)
-    with pytest.raises(PurseTooLight):
-        await execute(
-            log, PURSE, STREAM, TakeCoins(amount=Decimal(4)), Metadata(), known=lambda: Known(Purse(Decimal(9), 1), 1)
-        )
-
-
-async def test_the_same_command_again_on_a_known_state_has_the_same_outcome(log: EventLog) -> None:
-    put, take = Metadata(), Metadata()
-    first = await execute(log, PURSE, STREAM, coins(5), put, known=lambda: Known(Purse(), 0))
-    taken = await execute(log, PURSE, STREAM, TakeCoins(amount=Decimal(5)), take, known=lambda: Known(first.state, 1))
-    again = await execute(log, PURSE, STREAM, coins(5), put, known=lambda: Known(Purse(), 0))
-    refused_now = await execute(log, PURSE, STREAM, TakeCoins(amount=Decimal(5)), take, known=lambda: Known(taken.state, 2))
-    assert again == replace(first, repeated=True)
-    assert refused_now == replace(taken, repeated=True)
-    assert len(await log.read(STREAM)) == 2

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -55,3 +56,17 @@ def test_names_are_unique_and_fields_not_reserved() -> None:
 
     with pytest.raises(ValueError, match="reserved: originator_id"):
         mapping.register(OddityFound)
+
+
+EXAMPLES = sorted((Path(__file__).parents[2] / "contracts" / "examples").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", [path for path in EXAMPLES if path.stem in events()], ids=lambda path: path.stem)
+def test_what_is_stored_is_what_the_library_would_store(path: Path) -> None:
+    event = events()[path.stem].model_validate_json(path.read_text())
+    envelope = mapping._envelopes[path.stem](STREAM, 1, event.model_dump(mode="json"))
+    stored = mapping._mapper.to_stored_event(envelope)
+    assert mapping.store(event, STREAM, 1) == (stored.topic, stored.state)
+    again = mapping._mapper.to_domain_event(stored)
+    assert isinstance(again, mapping.Envelope)
+    assert mapping.load(STREAM, 1, stored.topic, stored.state) == again.open() == event

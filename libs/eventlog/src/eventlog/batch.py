@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from contracts.message import Event, Metadata
-
 from eventlog import rows
+from eventlog.append import Append, Outcome
 from eventlog.chain import GENESIS, Content
 from eventlog.database import Connection
 from eventlog.errors import Fenced, VersionConflict
+from eventlog.heads import Head, Heads
 from eventlog.recorded import Fence, Recorded
 from eventlog.statements import View, Write
-
-type Outcome = list[Recorded] | VersionConflict | Fenced
-
-
-@dataclass(slots=True, eq=False)
-class Append:
-    """One caller's events, ready to store: `stored` holds topic and state, `metadata` each event's own."""
-
-    stream: str
-    expected: int
-    events: Sequence[Event]
-    stored: Sequence[tuple[str, bytes]]
-    metadata: Sequence[Metadata]
-    writes: Sequence[Write]
-    fence: Fence | None
-    queued_at: float
-    done: asyncio.Future[list[Recorded]]
 
 
 @dataclass(slots=True)
@@ -49,6 +31,7 @@ class BatchWriter:
     def __init__(self, views: Sequence[View], clock: Callable[[], datetime]) -> None:
         self._views = views
         self._clock = clock
+        self._heads = Heads()
 
     async def store(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome]:
         """Store all appends of a batch that may be stored, atomically; the outcome of each.
@@ -58,14 +41,25 @@ class BatchWriter:
         """
         # Sorted: two processes whose batches touch the same streams lock them in the same order.
         batch = sorted(batch, key=attrgetter("stream"))
+        stored = False
+        try:
+            outcomes = await self._store(connection, batch)
+            stored = True
+        finally:
+            if not stored:
+                self._heads.doubt()
+        return outcomes
+
+    async def _store(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome]:
         # Before the transaction gets its id: events that are seen here belong to lower ids, so the feed keeps stream order.
-        heads = await _heads(connection, batch)
+        heads = await self._heads.of(connection, batch)
         outcomes: dict[Append, Outcome] = {}
         async with connection.transaction():
             fenced = await _fenced(connection, batch)
             admitted = self._admit(batch, heads, fenced, outcomes)
             recorded = await _insert(connection, admitted)
             await self._project(connection, admitted, recorded)
+        self._heads.keep((append.stream for append in admitted.appends if append.events), heads)
         events = iter(recorded)
         for append in admitted.appends:
             outcomes[append] = [next(events) for _ in append.events]
@@ -74,7 +68,7 @@ class BatchWriter:
     def _admit(
         self,
         batch: Sequence[Append],
-        heads: dict[str, tuple[int, bytes]],
+        heads: dict[str, Head],
         fenced: frozenset[Fence],
         outcomes: dict[Append, Outcome],
     ) -> _Admitted:
@@ -114,11 +108,6 @@ async def run_writes(connection: Connection, writes: Iterable[Write]) -> None:
             await connection.executemany(sql, args)
 
 
-async def _heads(connection: Connection, batch: Sequence[Append]) -> dict[str, tuple[int, bytes]]:
-    found = await connection.fetch(rows.HEADS, list({append.stream for append in batch}))
-    return {stream: (version, hash_) for stream, version, hash_ in found}
-
-
 async def _fenced(connection: Connection, batch: Sequence[Append]) -> frozenset[Fence]:
     """The fences of the batch that are out of date; the current ones are locked until the commit."""
     fences = {append.fence for append in batch if append.fence is not None}
@@ -145,8 +134,8 @@ async def _insert(connection: Connection, admitted: _Admitted) -> list[Recorded]
         [one.metadata.correlation_id for one in contents],
         [one.metadata.actor for one in contents],
         [one.metadata.traceparent for one in contents],
-        [one.recorded_at for one in contents],
         admitted.hashes,
+        contents[0].recorded_at,
     )
     events = (event for append in admitted.appends for event in append.events)
     return [

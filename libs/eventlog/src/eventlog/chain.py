@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import sha256
 from uuid import UUID
 
@@ -40,10 +41,15 @@ class Content:
             _text(meta.correlation_id),
             meta.actor,
             meta.traceparent,
-            self.recorded_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            _instant(self.recorded_at),
         )
         # The JSON array ends itself, so no two contents share one text.
         return sha256(b"".join((previous, to_json(head), b"\n", self.state))).digest()
+
+
+@lru_cache(maxsize=16)  # the events of one batch share their time
+def _instant(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _text(value: UUID | None) -> str | None:

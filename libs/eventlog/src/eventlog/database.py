@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 from contracts.rejections import Unavailable
 
 type Connection = asyncpg.Connection[asyncpg.Record]
@@ -27,6 +30,13 @@ GONE: tuple[type[Exception], ...] = (
 
 DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 """All that asyncpg raises."""
+
+
+def new_id() -> UUID:
+    """A random UUID (version 4) of the driver's class: equal to the standard one, but cheaper to make, print and send."""
+    bits = int.from_bytes(os.urandom(16)) & ~(0xF << 76 | 0x3 << 62) | 0x4 << 76 | 0x2 << 62
+    found: UUID = pgproto.UUID(bits.to_bytes(16))
+    return found
 
 
 def is_gone(error: BaseException) -> bool:

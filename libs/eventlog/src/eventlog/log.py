@@ -15,10 +15,11 @@ from contracts.rejections import Unavailable
 from sqlalchemy import ClauseElement, MetaData
 
 from eventlog import mapping, rows, schema
+from eventlog.append import Append
 from eventlog.audit import Audit, audit
-from eventlog.batch import Append, BatchWriter
+from eventlog.batch import BatchWriter
 from eventlog.chain import GENESIS
-from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, unavailable_when_gone
+from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, new_id, unavailable_when_gone
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.mapping import Snapshot
 from eventlog.observer import Observer
@@ -27,6 +28,7 @@ from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
 from eventlog.recorder import Recorder
 from eventlog.replay import Replayed, replay_view
 from eventlog.statements import View, Write, literal
+from eventlog.states import States
 
 __all__ = ["EventLog", "FeedPosition", "Fence", "Fenced", "VersionConflict"]
 
@@ -55,6 +57,8 @@ class EventLog:
     ) -> None:
         schema.check_names(views, tables)
         self.context = context
+        self.states = States()
+        self._prefix = f"{context}."
         self.views = tuple(views)
         self._tables = tuple(tables)
         self._clock = clock
@@ -128,7 +132,7 @@ class EventLog:
         (nothing stored); Unavailable (the outcome may be unknown: the same command again is safe); what the database
         says about a write that fails (nothing stored); ValueError for a stream of another context.
         """
-        if not stream.startswith(f"{self.context}."):
+        if not stream.startswith(self._prefix):
             msg = f"stream {stream!r} is not of context {self.context}"
             raise ValueError(msg)
         loop = asyncio.get_running_loop()
@@ -137,7 +141,7 @@ class EventLog:
             expected=expected_version,
             events=events,
             stored=[mapping.store(event, stream, expected_version + n) for n, event in enumerate(events, 1)],
-            metadata=[metadata.caused() for _ in events],
+            metadata=[metadata.caused(new_id()) for _ in events],
             writes=writes,
             fence=fence,
             queued_at=loop.time(),

@@ -3,6 +3,9 @@
 The library's `Mapper` names types by topic, writes `class_version` and upcasts old events on reading. It maps objects that
 carry their own stream and version, which our messages do not: a message travels through it in an `Envelope` made for its
 class, whose topic is the message's bare class name.
+
+Of a class that never changed the library's JSON is the message's own, and there is nothing to upcast: pydantic writes and
+reads it directly, several times as fast.
 """
 
 from __future__ import annotations
@@ -93,13 +96,17 @@ def store(event: Event, stream: str, version: int) -> tuple[str, bytes]:
     if envelope.message is not type(event):
         msg = f"another class is registered as {envelope.TOPIC}"
         raise EventUnknown(msg)
+    if envelope.class_version == 1:
+        return envelope.TOPIC, event.model_dump_json().encode()
     stored = _mapper.to_stored_event(envelope(stream, version, event.model_dump(mode="json")))
     return stored.topic, stored.state
 
 
 def load(stream: str, version: int, topic: str, state: bytes) -> Event:
     """The event of a stored row, upcast to the present version of its class. EventUnknown for an unknown topic."""
-    _envelope(topic)
+    known = _envelope(topic)
+    if known.class_version == 1:
+        return known.message.model_validate_json(state)
     envelope = _mapper.to_domain_event(StoredEvent(stream, version, topic, state))
     if not isinstance(envelope, Envelope):
         msg = f"not an event: {topic}"

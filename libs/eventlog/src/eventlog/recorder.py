@@ -11,7 +11,8 @@ import asyncpg
 from contracts.rejections import Unavailable
 
 from eventlog import rows
-from eventlog.batch import Append, BatchWriter, Outcome
+from eventlog.append import Append, Outcome
+from eventlog.batch import BatchWriter
 from eventlog.database import DRIVER_ERRORS, Connection, is_gone
 from eventlog.errors import VersionConflict
 from eventlog.observer import Observer, Unobserved

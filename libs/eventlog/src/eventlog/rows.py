@@ -18,16 +18,15 @@ OWN_TABLES = frozenset({EVENTS, SNAPSHOTS, FENCES, DEFINITIONS})
 PLACE = "stored_events_place"
 """The constraint that a version of a stream exists once."""
 
-_CONTENT = (
-    "originator_id, originator_version, topic, state, message_id, causation_id, correlation_id, actor, traceparent, recorded_at"
-)
+_OWN = "originator_id, originator_version, topic, state, message_id, causation_id, correlation_id, actor, traceparent"
+_CONTENT = f"{_OWN}, recorded_at"
 
 INSERT = f"""
-INSERT INTO {EVENTS} ({_CONTENT}, hash)
-SELECT {_CONTENT}, hash FROM unnest(
+INSERT INTO {EVENTS} ({_OWN}, hash, recorded_at)
+SELECT {_OWN}, hash, $11::timestamptz FROM unnest(
   $1::text[], $2::bigint[], $3::text[], $4::bytea[], $5::uuid[], $6::uuid[], $7::uuid[], $8::text[], $9::text[],
-  $10::timestamptz[], $11::bytea[]
-) WITH ORDINALITY AS row({_CONTENT}, hash, place)
+  $10::bytea[]
+) WITH ORDINALITY AS row({_OWN}, hash, place)
 ORDER BY place
 RETURNING notification_id, tx
 """  # noqa: S608 - constants
@@ -64,7 +63,7 @@ CHAIN = f"SELECT {_CONTENT}, hash FROM {EVENTS} WHERE originator_id = $1 ORDER B
 
 def metadata_of(row: asyncpg.Record) -> Metadata:
     """The metadata columns of a row."""
-    return Metadata.model_construct(
+    return Metadata(
         message_id=row["message_id"],
         causation_id=row["causation_id"],
         correlation_id=row["correlation_id"],

@@ -77,9 +77,15 @@ class Statement:
         self.sql = str(compiled)
         self._parameters = _parameters(compiled)
         self._names = frozenset(parameter.name for parameter in self._parameters)
+        self._converted = [(n, one.convert) for n, one in enumerate(self._parameters) if one.convert is not None]
 
     def bind(self, **params: object) -> Write:
         """The write of one execution; TypeError when a parameter is missing or unknown."""
+        if params.keys() == self._names:
+            values = [params[parameter.name] for parameter in self._parameters]
+            for place, convert in self._converted:
+                values[place] = convert(values[place])
+            return Write(self.sql, tuple(values))
         if unknown := params.keys() - self._names:
             msg = f"no such parameter: {', '.join(sorted(unknown))}"
             raise TypeError(msg)

@@ -15,7 +15,7 @@ from contracts.rejections import Unavailable
 from contracts.trading import OrderEvent, OrderType, PositionAction, SessionEvent, Side
 from eventlog.decider import Decider
 from eventlog.errors import Fenced
-from eventlog.execute import Executed, Known, execute, load
+from eventlog.execute import Executed, execute, load
 from eventlog.log import EventLog
 from eventlog.recorded import Fence
 from service_kit.metrics import Metrics
@@ -59,26 +59,21 @@ class Pace:
 class Tracked:
     """An order that may be alive. `ticket.order_id` is the exchange's client order id, `order_id` ours; they rarely differ.
 
-    `version` is that of the stream at `state`, None when the stream is to be read. `stored_at` is the loop time at which this
-    session stored the intent, `submitting` and `cancelling` are the effects under way, `resolving` the task that asks for an
-    unknown outcome, `missing_since` the loop time at which the exchange first said that it does not know the order,
-    `short_since` that at which it first called the order filled while the known executions fell short of its amount.
+    `stored_at` is the loop time at which this session stored the intent, `submitting` and `cancelling` are the effects under
+    way, `resolving` the task that asks for an unknown outcome, `missing_since` the loop time at which the exchange first said
+    that it does not know the order, `short_since` that at which it first called the order filled while the known executions
+    fell short of its amount.
     """
 
     order_id: str
     ticket: OrderTicket
     state: Order
-    version: int | None = None
     stored_at: float | None = None
     submitting: asyncio.Task[None] | None = None
     cancelling: asyncio.Task[None] | None = None
     resolving: asyncio.Task[None] | None = None
     missing_since: float | None = None
     short_since: float | None = None
-
-    def known(self) -> Known[Order] | None:
-        """The state as far as this session knows it."""
-        return None if self.version is None else Known(self.state, self.version)
 
     @property
     def busy(self) -> bool:
@@ -122,20 +117,16 @@ def session_stream(account: str, connector: str) -> str:
 
 
 async def stored[S, C: Command, E: Event](
-    log: EventLog,
-    decider: Decider[S, C, E],
-    stream: str,
-    command: C,
-    *,
-    fence: Fence | None,
-    metadata: Metadata | None = None,
-    known: Callable[[], Known[S] | None] | None = None,
+    log: EventLog, decider: Decider[S, C, E], stream: str, command: C, *, fence: Fence | None, metadata: Metadata | None = None
 ) -> Executed[S, E]:
-    """Execute a command that must not be lost, waiting for the database as long as it takes. Raises Fenced, Rejection."""
+    """Execute a command on a stream that only this session writes, waiting for the database as long as it takes.
+
+    Raises Fenced, Rejection.
+    """
     metadata = metadata or Metadata(actor="exchange")
     while True:
         try:
-            return await execute(log, decider, stream, command, metadata, fence=fence, known=known)
+            return await execute(log, decider, stream, command, metadata, fence=fence, alone=True)
         except Fenced:
             raise
         except Unavailable as error:
@@ -196,11 +187,10 @@ class Live:
 
     async def record(self, tracked: Tracked, command: OrderCommand, metadata: Metadata | None = None) -> tuple[OrderEvent, ...]:
         """Store what follows from a command, and follow the order, or stop to, accordingly. The events; none: nothing new."""
-        stream = order_stream(tracked.order_id)
-        done = await stored(self.log, ORDER, stream, command, fence=self.fence, metadata=metadata, known=tracked.known)
+        done = await stored(self.log, ORDER, order_stream(tracked.order_id), command, fence=self.fence, metadata=metadata)
         # A repeated command tells the state it led to then, not the newest.
-        state, version = (done.state, done.version) if not done.repeated else await load(self.log, ORDER, stream)
-        self.follow(tracked, state, version)
+        state = done.state if not done.repeated else (await load(self.log, ORDER, order_stream(tracked.order_id)))[0]
+        self.follow(tracked, state)
         if not done.repeated:
             self.measures.recorded(tracked.stored_at, done.events)
         return done.events
@@ -210,9 +200,9 @@ class Live:
         stream = session_stream(self.account, self.connector)
         return await stored(self.log, SESSION, stream, command, fence=self.fence, metadata=Metadata(actor="trading"))
 
-    def follow(self, tracked: Tracked, state: Order, version: int) -> None:
+    def follow(self, tracked: Tracked, state: Order) -> None:
         """Take over an order's newest state."""
-        tracked.state, tracked.version = state, version
+        tracked.state = state
         self.pairs.add(tracked.ticket.trading_pair)
         client_order_id = tracked.ticket.order_id
         if state.exchange_order_id != tracked.ticket.exchange_order_id:
@@ -240,11 +230,11 @@ class Live:
         known = self.tracked.get(row.client_order_id)
         if known is not None:
             return known
-        state, version = await load(self.log, ORDER, order_stream(row.order_id))
+        state, _ = await load(self.log, ORDER, order_stream(row.order_id))
         known = self.tracked.get(row.client_order_id)
         if known is not None:
             # Another task began to follow it meanwhile.
             return known
         tracked = Tracked(row.order_id, ticket_of(row), state)
-        self.follow(tracked, state, version)
+        self.follow(tracked, state)
         return tracked

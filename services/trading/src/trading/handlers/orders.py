@@ -26,7 +26,7 @@ from contracts.trading import (
     RefreshBalances,
 )
 from eventlog.errors import Fenced
-from eventlog.execute import Known, execute, load
+from eventlog.execute import execute, load
 
 from trading.domain import money
 from trading.domain.order import ORDER, same_request
@@ -64,7 +64,7 @@ class Orders:
         await self._check_rate(order_id)
         place = Place(order=command, order_id=order_id, market=await self._market(command))
         try:
-            done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence, known=_new)
+            done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence, new=True)
         except Unavailable:
             # Perhaps stored all the same.
             live.spawn(self._tidy_up(order_id))
@@ -74,7 +74,6 @@ class Orders:
             raise OrderIdReused(f"Order '{order_id}' was placed by this command id with another body")
         if not done.repeated or await self._unsent(order_id) is not None:
             tracked = Tracked(order_id, _ticket(placed), done.state, stored_at=asyncio.get_running_loop().time())
-            tracked.version = None if done.repeated else done.version
             live.tracked[order_id] = tracked
             self._outcomes.submit(tracked, metadata)
         return _accepted(placed)
@@ -95,16 +94,15 @@ class Orders:
                 retry_after=seconds,
             )
 
-    async def _unsent(self, order_id: str) -> Known[Order] | None:
+    async def _unsent(self, order_id: str) -> Order | None:
         """A stored order that this session did not get to send, because its database did not confirm it; else None.
 
         The orders of earlier sessions are all followed since this one started, and those it sent are too until they end.
         """
         if order_id in self._live.tracked:
             return None
-        state, version = await load(self._live.log, ORDER, order_stream(order_id))
-        unsent = state.status is OrderStatus.SUBMITTED and order_id not in self._live.tracked
-        return Known(state, version) if unsent else None
+        state, _ = await load(self._live.log, ORDER, order_stream(order_id))
+        return state if state.status is OrderStatus.SUBMITTED and order_id not in self._live.tracked else None
 
     async def _tidy_up(self, order_id: str) -> None:
         """Fail an order that was stored without being confirmed, when nobody repeats its command for the settle time."""
@@ -112,10 +110,10 @@ class Orders:
         while True:
             try:
                 row = await self._live.stored_orders.by_order_id(order_id)
-                if row is not None and (unsent := await self._unsent(order_id)) is not None:
-                    tracked = Tracked(order_id, ticket_of(row), unsent.state)
+                if row is not None and (state := await self._unsent(order_id)) is not None:
+                    tracked = Tracked(order_id, ticket_of(row), state)
                     # From here on it is followed, so that its command, repeated now, does not send it.
-                    self._live.follow(tracked, unsent.state, unsent.version)
+                    self._live.follow(tracked, state)
                     refused = RecordRefused(reason="The order was not confirmed in time and not sent", evidence="not sent")
                     await self._live.record(tracked, refused)
                 return
@@ -204,7 +202,7 @@ class Orders:
         command = RequestCancel(order_id=tracked.order_id, account=live.account, connector=live.connector)
         done = await execute(live.log, ORDER, order_stream(tracked.order_id), command, metadata, fence=live.fence)
         if not done.repeated:
-            live.follow(tracked, done.state, done.version)
+            live.follow(tracked, done.state)
         self._outcomes.cancel(tracked, metadata)
 
 
@@ -223,11 +221,6 @@ async def record_balances(live: Live, *, refresh: bool) -> tuple[tuple[Balance, 
     balances = await read_balances(live, refresh=refresh)
     done = await live.record_session(RecordBalances(account=live.account, connector=live.connector, balances=balances))
     return balances, done.version
-
-
-def _new() -> Known[Order]:
-    """What is known of the stream of an order that nobody placed before."""
-    return Known(ORDER.initial, 0)
 
 
 def _ticket(placed: OrderPlaced) -> OrderTicket:
