@@ -59,7 +59,8 @@ async def execute[S, C: Command, E: Event](
     nothing, unless the caller is `alone` in writing the stream. `new`: the stream is most likely not there yet, so it is read
     only if that proves wrong.
 
-    Raises the decider's Rejection, Fenced, and Unavailable (the outcome may be unknown; executing the same command again is safe).
+    Raises the decider's Rejection, Fenced, and Unavailable (the outcome may be unknown; executing the same command again is
+    safe).
     """
     this = _Execution(log, decider, stream, command, metadata, fence, writes, new, alone)
     async with log.states.turn(stream):

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 10_000
 BATCH_LIMIT = 500
-RACES = 3
-"""How often a batch is tried when other processes append to its streams at the same time."""
+RACES = 4
+"""How often a batch is tried when other processes append to its streams at the same time; the first try is on kept heads."""
 PATIENCE_SECONDS = 5.0
 """How long an append waits for a database that is away before it is refused."""
 SHORTEST_DELAY_SECONDS = 0.02
