@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up down check test integration fuzz safety bench generate fmt new-service
+.PHONY: help setup up down check test integration fuzz safety bench generate fmt new-service migration
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -49,3 +49,6 @@ new-service: setup  ## NAME=price-alerts: write a new service that passes the ch
 	$(BIN)/python -m tools.scaffold "$(NAME)"
 	@tools/setup.sh --relock
 	$(BIN)/python -m tools.generate
+
+migration: setup  ## SERVICE=trading SAY="index orders by day": draft the next revision of a service's tables
+	@$(BIN)/python -m tools.migration "$(SERVICE)" "$(SAY)"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools.fitness.source import Violation
 
-MODULES = {"__init__", "__main__", "app", "settings", "domain", "handlers", "adapters", "views"}
+MODULES = {"__init__", "__main__", "app", "settings", "domain", "handlers", "adapters", "views", "migrations"}
 GATEWAY_MODULES = {"rest", "graphql"}
 ENGINE_SERVICES = {"trading", "market-data", "backtester", "orchestrator"}
 

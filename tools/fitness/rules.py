@@ -25,6 +25,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "eventsourcing": ("libs/eventlog/", "bench/eventlog_baselines.py"),
     "nats": ("libs/service-kit/",),
     "prometheus_client": ("libs/service-kit/src/service_kit/metrics.py",),
+    "alembic": ("libs/eventlog/",),
     "faststream": ("libs/service-kit/", "tools/generate/"),
     "hummingbot": tuple(
         f"services/{service}/src/{service.replace('-', '_')}/adapters/"
@@ -34,6 +35,8 @@ DOORS: dict[str, tuple[str, ...]] = {
     "docker": ("services/orchestrator/src/orchestrator/adapters/",),
     "gmqtt": ("services/mqtt-bridge/src/mqtt_bridge/adapters/",),
 }
+
+REVISIONS_IMPORT = {"__future__", "alembic", "sqlalchemy", "eventlog", "json", "pathlib"}
 
 Rule = Callable[[Source], Iterator[Violation]]
 
@@ -127,8 +130,19 @@ def one_door(source: Source) -> Iterator[Violation]:
         return
     for line, module in source.imports():
         door = DOORS.get(module.split(".")[0])
+        if module.split(".")[0] == "alembic" and source.module[:1] == ("migrations",):
+            continue
         if door is not None and not source.path.startswith(door):
             yield Violation(source.path, line, "one-door", f"{module} is imported only under {', '.join(door)}")
+
+
+def frozen_revision(source: Source) -> Iterator[Violation]:
+    """A revision says what happens by itself: a model it imported would change under it."""
+    if source.module[:1] != ("migrations",):
+        return
+    for line, module in source.imports():
+        if module.split(".")[0] not in REVISIONS_IMPORT:
+            yield Violation(source.path, line, "frozen-revision", f"a revision may not import {module}: write the SQL out")
 
 
 def public_docstring(source: Source) -> Iterator[Violation]:
@@ -152,5 +166,6 @@ RULES: tuple[Rule, ...] = (
     domain_purity,
     domain_money,
     one_door,
+    frozen_revision,
     public_docstring,
 )

@@ -12,6 +12,7 @@ from tools.fitness.source import Source
 
 DOMAIN = "services/trading/src/trading/domain/order.py"
 HANDLER = "services/trading/src/trading/handlers/orders.py"
+REVISION = "services/trading/src/trading/migrations/trading_0002_days.py"
 
 BROKEN = [
     (rules.file_length, HANDLER, "\n" * 301),
@@ -29,6 +30,8 @@ BROKEN = [
     (rules.domain_money, DOMAIN, "x = 0.1\n"),
     (rules.one_door, HANDLER, "import hummingbot.client\n"),
     (rules.one_door, HANDLER, "from nats.aio.client import Client\n"),
+    (rules.one_door, HANDLER, "from alembic import op\n"),
+    (rules.frozen_revision, REVISION, "from trading.views.orders import orders\n"),
     (rules.public_docstring, HANDLER, "x = 1\n"),
     (rules.public_docstring, HANDLER, '"""Module."""\ndef place():\n    pass\n'),
 ]
@@ -40,6 +43,8 @@ GOOD = [
     (rules.domain_purity, HANDLER, "import asyncio\n"),
     (rules.domain_money, HANDLER, "x = float(y)\n"),
     (rules.one_door, "services/trading/src/trading/adapters/engine.py", "import hummingbot.client\n"),
+    (rules.one_door, REVISION, "from alembic import op\n"),
+    (rules.frozen_revision, REVISION, "from eventlog.revision import make_again\n"),
     (rules.public_docstring, HANDLER, '"""Module."""\ndef _place():\n    pass\n'),
 ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from hummingbus.commands import backup, dlq, doctor, down, history, logs, replay, sandbox, status, tail, up, verify
+from hummingbus.commands import backup, dlq, doctor, down, history, logs, migrate, replay, sandbox, status, tail, up, verify
 
 app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command("up")(up.up)
@@ -19,6 +19,7 @@ app.command("replay")(replay.replay)
 app.command("history")(history.history)
 app.command("tail")(tail.tail)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(migrate.app, name="migrate")
 app.add_typer(sandbox.app, name="sandbox")
 
 

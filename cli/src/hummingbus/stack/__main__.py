@@ -13,13 +13,14 @@ import sys
 import time
 from collections.abc import Sequence
 
-from hummingbus.embedded.ports import Reservations, choose_ports, read_ports, write_ports
+from hummingbus.embedded.ports import Reservations
 from hummingbus.embedded.process import Program, StartFailed
 from hummingbus.home import AlreadyLocked, Home, locked
-from hummingbus.secrets import SecretsUnusable, load_secrets
+from hummingbus.secrets import SecretsUnusable
 from hummingbus.settings import StackSettings
-from hummingbus.stack.layout import Layout, wanted_ports
-from hummingbus.stack.report import StackReport, end_leftovers
+from hummingbus.stack.layout import Layout
+from hummingbus.stack.preparation import prepare, remove_environment_files
+from hummingbus.stack.report import StackReport
 from hummingbus.stack.supervisor import Supervisor
 
 logger = logging.getLogger("hummingbus.stack")
@@ -35,27 +36,13 @@ def main() -> int:
         with locked(home.lock):
             layout = prepare(home, settings, Reservations())
             asyncio.run(supervise(home, layout.groups(), described(layout)))
-            for file in home.run.glob("*.env"):
-                file.unlink()
+            remove_environment_files(home)
     except AlreadyLocked:
         logger.info("already running")
     except (StartFailed, SecretsUnusable, OSError) as error:
         logger.error("%s", error)
         return 1
     return 0
-
-
-def prepare(home: Home, settings: StackSettings, reservations: Reservations) -> Layout:
-    """Clear away what a crash left, choose ports, write the services' settings."""
-    end_leftovers(home)
-    recorded = read_ports(home.ports)
-    if settings.port is not None:
-        recorded.pop("gateway-api", None)
-    ports = choose_ports(wanted_ports(settings), recorded, reservations)
-    write_ports(home.ports, ports)
-    layout = Layout(home, settings, load_secrets(home), ports)
-    layout.write_environment_files()
-    return layout
 
 
 def described(layout: Layout) -> StackReport:

@@ -57,7 +57,7 @@ class Layout:
     def groups(self) -> list[list[Program]]:
         """All programs, in the order they start: the members of a group together, each group when the one before is ready."""
         outside = [self._service("sandbox-exchange", self.ports["sandbox-exchange"], "/health")] if self._sandbox else []
-        infrastructure = [*self._postgres(), *self._nats(), *outside]
+        infrastructure = [*self.database(), *self._nats(), *outside]
         contexts = [self._service(name, self.ports[f"{name}-health"]) for name in CONTEXTS]
         return [infrastructure, contexts, [self._service("gateway-api", self.ports["gateway-api-health"])]]
 
@@ -91,7 +91,8 @@ class Layout:
             version=_version(name),
         )
 
-    def _postgres(self) -> list[Program]:
+    def database(self) -> list[Program]:
+        """Postgres, unless the operator named a server."""
         if self.settings.database_url is not None:
             return []
         user = unprivileged_user()

@@ -29,3 +29,19 @@ class Fenced(Unavailable):
 
 class EventUnknown(Exception):
     """A stored type without a class of that name: the process runs older code than the one that wrote the event."""
+
+
+class SchemaNewer(Exception):
+    """The tables were made by a newer version of the software than this one. Nothing was changed."""
+
+    def __init__(self, history: str, found: str, head: str | None) -> None:
+        known = "no revision of them" if head is None else f"revisions up to {head}"
+        super().__init__(
+            f"the database's {history} tables are at revision {found}, this version knows {known}: a newer version made them."
+            " Start that version again; or stop the stack and, with the newer version still installed, go back with"
+            f" `hummingbus migrate down <service> {head or history}`; or restore a backup made before"
+        )
+
+
+class DownRefused(Exception):
+    """Going down to an older revision would lose what cannot be made again, or is not possible. Nothing was changed."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -14,19 +15,21 @@ from contracts.message import Event, Metadata, utc_now
 from contracts.rejections import Unavailable
 from sqlalchemy import ClauseElement, MetaData
 
-from eventlog import mapping, rows, schema
+from eventlog import mapping, rows
 from eventlog.append import Append
 from eventlog.audit import Audit, audit
 from eventlog.batch import BatchWriter
 from eventlog.chain import GENESIS
 from eventlog.database import DRIVER_ERRORS, Connection, Database, Pool, is_gone, new_id, unavailable_when_gone
 from eventlog.errors import Fenced, VersionConflict
+from eventlog.history import of_service
 from eventlog.mapping import Snapshot
 from eventlog.observer import Observer
 from eventlog.reader import StreamReader
 from eventlog.recorded import FeedPosition, Fence, Recorded, Verified
 from eventlog.recorder import Recorder
 from eventlog.replay import Replayed, replay_view
+from eventlog.schema import Schema
 from eventlog.statements import View, Write, literal
 from eventlog.states import States
 
@@ -41,8 +44,9 @@ class EventLog:
     """Streams of events in the service's schema of Postgres, with the service's own views beside them.
 
     Every append is one atomic step: the events, the rows of `views`, and the caller's `writes`. `tables` are further
-    tables of the service that are created with the log. Methods raise `contracts.rejections.Unavailable` when the
-    database is away; the log reconnects by itself. One event loop; `start` before use.
+    tables of the service; the revisions in the directory `migrations` make and change all of them.
+    Methods raise `contracts.rejections.Unavailable` when the database is away; the log reconnects by itself. One event loop;
+    `start` before use.
     """
 
     def __init__(
@@ -52,17 +56,18 @@ class EventLog:
         context: str,
         views: Sequence[View] = (),
         tables: Sequence[MetaData] = (),
+        migrations: Path | None = None,
         clock: Callable[[], datetime] = utc_now,
         pool_size: int = 5,
     ) -> None:
-        schema.check_names(views, tables)
         self.context = context
         self.states = States()
         self._prefix = f"{context}."
         self.views = tuple(views)
-        self._tables = tuple(tables)
         self._clock = clock
         self._database = Database(database_url, context)
+        own = None if migrations is None else of_service(context, migrations)
+        self.schema = Schema(self._database, views, tables, own)
         self._pool_size = pool_size
         self._pool: Pool | None = None
         self._recorder = Recorder(self._database.connect, BatchWriter(self.views, clock), self._committed)
@@ -70,11 +75,14 @@ class EventLog:
         self._callbacks: list[Callable[[], None]] = []
 
     async def start(self) -> None:
-        """Create what is missing in the schema, open the pool, start the writer. Unavailable after 30 s without database."""
+        """Bring the schema up to date, open the pool, start the writer.
+
+        Raises Unavailable after 30 s without database, SchemaNewer for one that a newer version made.
+        """
         connection = await self._first_connection()
         try:
             with unavailable_when_gone():
-                await schema.prepare(connection, self.context, self.views, self._tables)
+                await self.schema.prepare(connection)
         finally:
             connection.terminate()
         self._pool = await self._database.pool(self._pool_size)

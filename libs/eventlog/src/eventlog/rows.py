@@ -12,8 +12,10 @@ from eventlog.recorded import Recorded
 EVENTS = "stored_events"
 SNAPSHOTS = "snapshots"
 FENCES = "fences"
-DEFINITIONS = "view_definitions"
-OWN_TABLES = frozenset({EVENTS, SNAPSHOTS, FENCES, DEFINITIONS})
+MADE_VIEWS = "made_views"
+"""The views whose rows have been made from the events; the others are replayed at the next start."""
+FOREIGN_POSITIONS = "foreign_positions"
+OWN_TABLES = frozenset({EVENTS, SNAPSHOTS, FENCES, MADE_VIEWS, FOREIGN_POSITIONS, "log_version", "schema_version"})
 
 PLACE = "stored_events_place"
 """The constraint that a version of a stream exists once."""

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from contracts.rejections import Unavailable
-from eventlog.errors import EventUnknown
+from eventlog import migration
+from eventlog.database import unavailable_when_gone
+from eventlog.errors import DownRefused, EventUnknown, SchemaNewer
 from pydantic_core import to_jsonable_python
 
 from service_kit.service import Service
@@ -47,6 +49,20 @@ async def replay(service: Service, view: str | None = None) -> list[dict[str, An
         raise NotPossible(msg)
     replayed = [await log.replay(each) for each in log.views if view in {None, each.name}]
     return [{**dataclasses.asdict(each), "identical": each.identical} for each in replayed]
+
+
+async def migrate(service: Service, action: str, revision: str | None = None) -> list[dict[str, Any]]:
+    """How far the tables' histories are: as it is (`status`), after `up` to the newest, or after `down` to a revision.
+
+    Raises SchemaNewer; DownRefused; NotPossible for a service without log; Unavailable.
+    """
+    schema = _log(service).schema
+    with unavailable_when_gone():
+        if action == "up":
+            await migration.up(schema)
+        elif action == "down":
+            await migration.down(schema, revision or "")
+        return [dataclasses.asdict(each) for each in await migration.standings(schema)]
 
 
 async def history(
@@ -127,6 +143,9 @@ def _parser() -> argparse.ArgumentParser:
     asked = parser.add_subparsers(dest="asked", required=True)
     asked.add_parser("verify")
     asked.add_parser("replay").add_argument("view", nargs="?")
+    migrating = asked.add_parser("migrate")
+    migrating.add_argument("action", choices=("status", "up", "down"))
+    migrating.add_argument("revision", nargs="?")
     past = asked.add_parser("history")
     past.add_argument("stream")
     past.add_argument("--at-version", type=int)
@@ -138,11 +157,12 @@ def main() -> None:
     """Do what the command line says."""
     arguments = vars(_parser().parse_args())
     service = composed(arguments.pop("package"))
-    works: dict[str, Callable[..., Coroutine[Any, Any, Any]]] = {"verify": verify, "replay": replay, "history": history}
+    works: dict[str, Callable[..., Coroutine[Any, Any, Any]]]
+    works = {"verify": verify, "replay": replay, "migrate": migrate, "history": history}
     work = works[arguments.pop("asked")]
     try:
         told = asyncio.run(work(service, **arguments))
-    except (NotPossible, Unavailable, EventUnknown, asyncpg.PostgresError) as error:
+    except (NotPossible, Unavailable, EventUnknown, SchemaNewer, DownRefused, asyncpg.PostgresError) as error:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     sys.stdout.write(json.dumps(told) + "\n")

@@ -36,11 +36,6 @@ BATCH = 200
 INACTIVE = 300.0
 """Seconds after which JetStream forgets the consumer of a replica that is gone."""
 
-_TABLE = """
-create table if not exists foreign_positions (
-    view text primary key, tx bigint not null, position bigint not null, incarnation text not null, sequence bigint not null
-)"""
-_LOCK = "select pg_advisory_xact_lock(hashtext(current_schema() || '.foreign_positions'))"
 _INSERT = "insert into foreign_positions values ($1, 0, 0, '', 0) on conflict (view) do nothing"
 _READ = "select tx, position, incarnation, sequence from foreign_positions where view = $1"
 _WRITE = "update foreign_positions set tx = $2, position = $3, incarnation = $4, sequence = $5 where view = $1"
@@ -105,10 +100,7 @@ class Projection:
             await asyncio.sleep(backoff(attempt, first=0.1, longest=3))
 
     async def _prepare(self) -> None:
-        async with self._log.pool.acquire() as connection, connection.transaction():
-            await connection.execute(_LOCK)
-            await connection.execute(_TABLE)
-            await connection.execute(_INSERT, self._view.name)
+        await self._log.pool.execute(_INSERT, self._view.name)
 
     async def _follow(self) -> None:
         await self._make_consumer()

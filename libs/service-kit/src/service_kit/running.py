@@ -70,11 +70,12 @@ def _spare_the_collector() -> None:
     gc.set_threshold(*COLLECT_AFTER)
 
 
-async def until_done(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Await `work` again and again until it succeeds; each failure is logged."""
+async def until_done(name: str, work: Callable[[], Awaitable[None]], failed: Callable[[str], None]) -> None:
+    """Await `work` again and again until it succeeds; each failure is logged, and `failed` is told why."""
     attempt = 0
     while isinstance(outcome := await guarded(work()), Crash):
         attempt += 1
+        failed(f"{name}: {outcome.reason}")
         logger.error("%s failed: %s", name, outcome.reason, exc_info=outcome.error, extra={"attempt": attempt})
         await asyncio.sleep(backoff(attempt, longest=5))
 

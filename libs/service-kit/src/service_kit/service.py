@@ -172,7 +172,7 @@ class Service:
         await self._health_server.start()
         if self.log is not None:
             self._phase = "waiting for the database"
-            await until_done("event log", self.log.start)
+            await until_done("event log", self.log.start, self._held_up)
         self._plumbing.start("event loop", self._observation.watch_loop)
         self._phase = "waiting for NATS"
         await self.bus.start()
@@ -183,7 +183,7 @@ class Service:
             self._plumbing.start(f"view {name}", view.run)
         self._phase = "running start hooks"
         for hook in self._start_hooks:
-            await until_done("start hook", hook)
+            await until_done("start hook", hook, self._held_up)
         await self._serve()
         self._phase = None
         logger.info("service started", extra={"version": self._version, "venue": self.settings.venue})
@@ -209,6 +209,9 @@ class Service:
         await within(2, "health server", self._health_server.stop())
         await asyncio.to_thread(self.tracing.stop)
         logger.info("service stopped")
+
+    def _held_up(self, reason: str) -> None:
+        self._phase = reason
 
     async def _serve(self) -> None:
         for purpose, reaction in self._reactions.items():

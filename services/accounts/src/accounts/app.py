@@ -24,6 +24,7 @@ from eventlog.log import EventLog
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 
+from accounts import migrations
 from accounts.adapters import vault
 from accounts.adapters.trading import TradingClient
 from accounts.adapters.vault import Vault
@@ -51,6 +52,7 @@ def build(settings: Settings) -> Service:
         context="accounts",
         views=(AccountsView(), CredentialsView()),
         tables=(vault.METADATA, portfolio.METADATA, prices.METADATA, history.METADATA),
+        migrations=migrations.DIRECTORY,
     )
     service = Service("accounts", settings, log=log)
     service.aggregate("account", account.decider)

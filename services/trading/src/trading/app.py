@@ -26,6 +26,7 @@ from service_kit.sealing import Sealer
 from service_kit.service import Service
 from service_kit.supervisor import Supervisor
 
+from trading import migrations
 from trading.adapters.catalogue import EngineCatalogue
 from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
@@ -52,12 +53,7 @@ from trading.views.trades import TradesView
 
 def build(settings: Settings) -> Service:
     """The composed service; connects to nothing until it is run."""
-    log = EventLog(
-        settings.database_url,
-        context="trading",
-        views=(OrdersView(), TradesView(), SessionsView()),
-        tables=(credentials.metadata,),
-    )
+    log = _log(settings)
     service = Service("trading", settings, log=log)
     service.aggregate("order", ORDER)
     service.aggregate("session", SESSION)
@@ -90,6 +86,16 @@ def build(settings: Settings) -> Service:
         service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), EngineRates(markets), sealer)
     )
     return service
+
+
+def _log(settings: Settings) -> EventLog:
+    return EventLog(
+        settings.database_url,
+        context="trading",
+        views=(OrdersView(), TradesView(), SessionsView()),
+        tables=(credentials.metadata,),
+        migrations=migrations.DIRECTORY,
+    )
 
 
 def _serve_queries(service: Service, queries: Queries) -> None:

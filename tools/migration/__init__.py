@@ -1,0 +1,1 @@
+"""Drafts the next revision of a service's tables."""
