@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from contracts import naming
-from eventlog.schema import TABLES
+from eventlog.log import EventLog
 from hummingbus.doctor import flow, servers
 from hummingbus.doctor.examination import examine
 from hummingbus.doctor.installation import Installation
@@ -25,8 +25,11 @@ STREAM = naming.event_stream("accounts")
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A database with an empty log of accounts."""
+    log = EventLog(database_url, context="accounts")
+    await log.start()
+    await log.stop()
     connection = await asyncpg.connect(database_url)
-    await connection.execute(f"CREATE SCHEMA accounts; SET search_path TO accounts; {TABLES}")
+    await connection.execute("SET search_path TO accounts")
     yield connection
     await connection.close()
 
