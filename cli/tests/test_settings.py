@@ -60,3 +60,13 @@ def test_a_wrong_value_names_its_variable(dotenv: Path, variable: str, value: st
 def test_secrets_are_not_shown(dotenv: Path) -> None:
     settings = load_settings({"PASSWORD": "canary", "CONFIG_PASSWORD": "canary", "NATS_URL": "nats://u:canary@h"}, dotenv)
     assert "canary" not in repr(settings)
+
+
+def test_files_of_the_certificate_are_meant_from_here(dotenv: Path) -> None:
+    dotenv.write_text("GATEWAY_API_TLS_CERT=tls/cert.pem\nGATEWAY_API_TLS_KEY=/etc/key.pem\n")
+    settings = load_settings({}, dotenv)
+    given = settings.services["gateway-api"]
+    assert given["GATEWAY_API_TLS_CERT"] == str(Path.cwd() / "tls/cert.pem")
+    assert given["GATEWAY_API_TLS_KEY"] == "/etc/key.pem"
+    assert settings.scheme == "https"
+    assert load_settings({}, dotenv.with_name("none")).scheme == "http"

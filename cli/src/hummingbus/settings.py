@@ -24,6 +24,9 @@ REFERENCE_NAMES = {"accounts": ("ACCOUNT_UPDATE_INTERVAL", "BANNED_TOKENS")}
 
 DEFAULT_PORT = 8000
 
+GATEWAY = "gateway-api"
+TLS_CERT, TLS_KEY = "GATEWAY_API_TLS_CERT", "GATEWAY_API_TLS_KEY"
+
 EXTERNAL = {"nats_url": "NATS_URL", "database_url": "DATABASE_URL", "mqtt_url": "MQTT_URL"}
 
 
@@ -50,6 +53,11 @@ class StackSettings(BaseModel):
     mqtt_url: str | None = Field(default=None, repr=False)
     services: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
     """Per service, the variables handed to it as they are; they win over what the launcher computes."""
+
+    @property
+    def scheme(self) -> str:
+        """`https` when the gateway has a certificate."""
+        return "https" if TLS_CERT in self.services.get(GATEWAY, {}) else "http"
 
 
 def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = Path(".env")) -> StackSettings:
@@ -91,6 +99,8 @@ def _username(real: Mapping[str, str], filed: Mapping[str, str]) -> str:
 def _handed_to(service: str, merged: Mapping[str, str]) -> dict[str, str]:
     handed = {name: value for name, value in merged.items() if name.startswith(PREFIXES[service])}
     handed |= {name: merged[name] for name in REFERENCE_NAMES.get(service, ()) if name in merged}
+    # The services run in the home: what the operator names is meant from here.
+    handed |= {name: str(Path(handed[name]).expanduser().absolute()) for name in (TLS_CERT, TLS_KEY) if name in handed}
     if "BANNED_TOKENS" in handed:
         handed["BANNED_TOKENS"] = json.dumps(_token_list(handed["BANNED_TOKENS"]))
     return handed

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import IO, Annotated, cast
 
 import typer
+from service_kit.certificates import CertificateUnusable, Identity
 
 from hummingbus.commands import fail, settings_or_fail
 from hummingbus.commands.first_steps import announce, print_shown_once
@@ -20,6 +21,7 @@ from hummingbus.home import Home, locked
 from hummingbus.secrets import SecretsUnusable, ensure_secrets
 from hummingbus.settings import StackSettings
 from hummingbus.stack.report import StackReport, read_report
+from hummingbus.stack.tls import read_identity
 
 GIVE_UP_RESTARTS = 4
 """A program that died this often before it ever was ready will not become so by waiting."""
@@ -37,6 +39,7 @@ def up(
     home = Home(settings.home)
     home.open()
     began = time.monotonic()
+    identity = _identity(settings)
     with locked(home.run / "up.lock", wait=True):
         running = home.supervisor()
         launched = None if running else launch(home, settings, foreground=foreground)
@@ -47,8 +50,19 @@ def up(
     with _stopped_with_us(launched) if foreground else contextlib.nullcontext():
         report = wait_ready(home, launched.pid, timeout)
         announce(home, settings, report, time.monotonic() - began)
+        if identity is not None:
+            typer.echo(
+                f"  certificate      for {', '.join(identity.names) or 'no name'}, until {identity.expires:%Y-%m-%d %H:%M} UTC"
+            )
         if foreground:
             launched.wait()
+
+
+def _identity(settings: StackSettings) -> Identity | None:
+    try:
+        return read_identity(settings)
+    except CertificateUnusable as error:
+        fail(str(error))
 
 
 def launch(home: Home, settings: StackSettings, *, foreground: bool) -> subprocess.Popen[bytes]:

@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 from service_kit.inspection import BusState, BusUnreachable, inspect_bus
 
-from hummingbus.doctor import flow, leftovers, machine, servers
+from hummingbus.doctor import certificate, flow, leftovers, machine, servers
 from hummingbus.doctor.finding import Finding, failure, warning
 from hummingbus.doctor.installation import OPERATOR, Installation
 from hummingbus.embedded.nats_permissions import CONTEXTS
@@ -28,6 +28,7 @@ async def examine(installation: Installation) -> list[Finding]:
         leftovers.orphans,
         leftovers.leftover_files,
         flow.services,
+        certificate.expiry,
     ):
         found += check(installation)
     return found + [finding async for finding in _servers(installation)]

@@ -14,7 +14,7 @@ from hummingbus.embedded.postgres import PostgresCluster
 from hummingbus.embedded.process import Program, unprivileged_user
 from hummingbus.home import Home
 from hummingbus.secrets import InstallationSecrets
-from hummingbus.settings import DEFAULT_PORT, StackSettings
+from hummingbus.settings import DEFAULT_PORT, GATEWAY, StackSettings
 from hummingbus.stack.environment_file import rendered
 from hummingbus.stack.provisioning import DATABASE, provision
 from hummingbus.stack.readiness import http_check
@@ -24,6 +24,9 @@ CHILD_ENVIRONMENT = {
     # Fewer malloc arenas: a third less memory for an idle service, at no cost we could measure.
     "MALLOC_ARENA_MAX": "2",
 }
+
+GATEWAY_STOP = 150.0
+"""Seconds: it ends by itself, but may be set to let requests run for two minutes."""
 
 
 def wanted_ports(settings: StackSettings) -> dict[str, int]:
@@ -52,14 +55,14 @@ class Layout:
     @property
     def url(self) -> str:
         """Where the gateway answers."""
-        return f"http://{LOOPBACK}:{self.ports['gateway-api']}"
+        return f"{self.settings.scheme}://{LOOPBACK}:{self.ports[GATEWAY]}"
 
     def groups(self) -> list[list[Program]]:
         """All programs, in the order they start: the members of a group together, each group when the one before is ready."""
         outside = [self._service("sandbox-exchange", self.ports["sandbox-exchange"], "/health")] if self._sandbox else []
         infrastructure = [*self.database(), *self._nats(), *outside]
         contexts = [self._service(name, self.ports[f"{name}-health"]) for name in CONTEXTS]
-        return [infrastructure, contexts, [self._service("gateway-api", self.ports["gateway-api-health"])]]
+        return [infrastructure, contexts, [self._service(GATEWAY, self.ports["gateway-api-health"], stop_seconds=GATEWAY_STOP)]]
 
     def environments(self) -> dict[str, dict[str, str]]:
         """The settings of each service; what the operator set wins over what is computed here."""
@@ -79,7 +82,7 @@ class Layout:
     def _sandbox(self) -> bool:
         return self.settings.venue == "sandbox"
 
-    def _service(self, name: str, health_port: int, path: str = "/health/ready") -> Program:
+    def _service(self, name: str, health_port: int, path: str = "/health/ready", stop_seconds: float = 15) -> Program:
         package = name.replace("-", "_")
         return Program(
             name=name,
@@ -89,6 +92,7 @@ class Layout:
             directory=self.home.path,
             port=self.ports.get(name, health_port),
             version=_version(name),
+            stop_seconds=stop_seconds,
         )
 
     def database(self) -> list[Program]:

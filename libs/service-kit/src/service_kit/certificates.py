@@ -38,6 +38,9 @@ class Identity:
     names: tuple[str, ...]
     expires: datetime
 
+    def __str__(self) -> str:
+        return f"for {', '.join(self.names) or 'no name'}, until {self.expires:%Y-%m-%d %H:%M} UTC"
+
 
 @dataclass(frozen=True, slots=True)
 class IdentityFiles:

@@ -29,7 +29,7 @@ class Bounds:
 
     body: int = 512 * 1024
     headers: int = 32 * 1024
-    query: int = 16 * 1024
+    query: int = 32 * 1024
     depth: int = 32
     body_milliseconds: int = 30_000
 

@@ -47,7 +47,9 @@ UNAVAILABLE: Responses = {
         "headers": _RETRY_AFTER,
     }
 }
-TOO_LONG = refused(414, "The query is longer than `GATEWAY_API_MAX_QUERY`, by default 16 KiB.")
+TOO_LONG: Responses = {
+    414: {"description": "The query is longer than `GATEWAY_API_MAX_QUERY`, by default 32 KiB (no body from 64 KiB on)."}
+}
 COMMON: Responses = {
     **UNAUTHENTICATED,
     **refused(403, "A browser sent this for a web page that CORS does not allow."),
