@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
 import pytest
 from fake_services import FakeServices
+from fastapi import FastAPI
+from gateway_api.adapters.web_server import Listening, WebServer
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.rest import call
 from gateway_api.rest.application import routes
 from gateway_api.rest.call import direct_calls
+from starlette.types import ASGIApp
 from test_authentication import CountingVerifier
+from test_routes import ORDER_BODY
 
 MADE = {"x-request-id", "idempotency-key", "ratelimit"}
 
@@ -98,3 +104,27 @@ async def test_a_header_is_known_as_long_as_its_verdict() -> None:
     assert authenticator.known(b"Basic wrong") is None
     now = 301
     assert authenticator.known(b"Basic right") is None
+
+
+async def test_what_the_web_server_receives_takes_the_short_way(
+    http: httpx.AsyncClient, served: ASGIApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def not_this_way(*_: object) -> None:
+        pytest.fail("FastAPI was asked")
+
+    monkeypatch.setattr(FastAPI, "__call__", not_this_way)
+    server = WebServer(served, Listening("127.0.0.1", port := free_port()))
+    await server.start()
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", auth=http.auth) as client:
+            assert (await client.post("/trading/orders", json=ORDER_BODY)).status_code == 201
+            assert (await client.post("/trading/orders/search", json={"limit": 2})).status_code == 200
+            assert (await client.get("/accounts/")).status_code == 200
+    finally:
+        await server.stop()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -79,7 +79,7 @@ class Direct:
         except HTTPException as late:
             await (await errors.answer(request, late))(scope, receive, send)
             return
-        if first["type"] != "http.request" or first.get("more_body", False):
+        if not _whole(first, scope["headers"]):
             await self._served(scope, _again(first, receive), send)
             return
         answer = await self._answered(call, request, first.get("body", b""))
@@ -111,6 +111,16 @@ def _plain(headers: Iterable[tuple[bytes, bytes]], *, with_body: bool) -> bool:
     if not with_body:
         return length in {b"", b"0"}
     return kind in JSON_TYPES and length.isdigit()
+
+
+def _whole(first: Message, headers: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether the first message of a request is all of it: granian announces more, which then is empty, after every body."""
+    if first["type"] != "http.request":
+        return False
+    if not first.get("more_body", False):
+        return True
+    length = next((value for name, value in headers if name == b"content-length"), b"")
+    return length == str(len(first.get("body", b""))).encode()
 
 
 def _again(first: Message, receive: Receive) -> Receive:
