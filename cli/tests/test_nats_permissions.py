@@ -12,7 +12,7 @@ import pytest
 from contracts import naming
 from contracts.trading.order import PlaceOrder
 from hummingbus import embedded
-from hummingbus.embedded.nats_permissions import LOGINS, REVEAL, nats_users
+from hummingbus.embedded.nats_permissions import LOGINS, REVEAL, REVEAL_PASSWORD, ROTATE, nats_users
 from nats.aio.client import Client
 from nats.js.api import KeyValueConfig
 
@@ -64,6 +64,13 @@ async def test_only_trading_asks_for_a_credentials_secret(guarded_url: str) -> N
     for login in LOGINS:
         async with Login(login, guarded_url) as one:
             assert await one.may_publish(REVEAL) is (login == "trading"), login
+
+
+async def test_only_the_operator_rotates_the_config_password_and_only_a_replica_is_told_it(guarded_url: str) -> None:
+    for login in LOGINS:
+        async with Login(login, guarded_url) as one:
+            assert await one.may_publish(ROTATE) is (login == "operator"), login
+            assert await one.may_publish(REVEAL_PASSWORD) is (login == "accounts"), login
 
 
 async def test_nobody_listens_to_anothers_answers_or_commands(guarded_url: str) -> None:

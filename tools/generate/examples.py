@@ -24,6 +24,7 @@ VALUES: dict[str, Any] = {
     "connector_name": "binance",
     "connector_names": ["binance"],
     "credential_version": 1,
+    "credentials": 2,
     "cursor": None,
     "end_time": "2026-11-23T12:00:00Z",
     "evidence": "GET /api/v3/order -> FILLED",

@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import typer
 
-from hummingbus.commands import backup, dlq, doctor, down, history, logs, migrate, replay, sandbox, status, tail, up, verify
+from hummingbus.commands import (
+    backup,
+    dlq,
+    doctor,
+    down,
+    history,
+    logs,
+    migrate,
+    replay,
+    rotate_config_password,
+    sandbox,
+    status,
+    tail,
+    up,
+    verify,
+)
 
 app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command("up")(up.up)
@@ -14,6 +29,7 @@ app.command("logs")(logs.logs)
 app.command("doctor")(doctor.doctor)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
+app.command("rotate-config-password")(rotate_config_password.rotate_config_password)
 app.command("verify")(verify.verify)
 app.command("replay")(replay.replay)
 app.command("history")(history.history)

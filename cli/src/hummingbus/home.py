@@ -51,6 +51,11 @@ class Home:
         return self.run / "supervisor.lock"
 
     @property
+    def rotation_lock(self) -> Path:
+        """Held while the config password is rotated, and while a backup is made: secrets and database must fit each other."""
+        return self.run / "rotation.lock"
+
+    @property
     def status(self) -> Path:
         """The supervisor's last report, JSON."""
         return self.run / "status.json"

@@ -32,6 +32,8 @@ INFRASTRUCTURE = (
 """Secrets between our own processes. People never need them."""
 
 CONFIG_PASSWORD_FROM_OUTSIDE = "config_password_from_environment"  # noqa: S105 - a name
+CONFIG_PASSWORD_NEXT = "config_password_next"  # noqa: S105 - a name
+"""The password of a rotation that is not settled: the vault is under this one or under the present one."""
 SANDBOX_ACCOUNT_MADE = "sandbox_account_made"
 
 
@@ -62,6 +64,11 @@ class InstallationSecrets:
         """The password the credentials vault is opened with."""
         return settings.config_password or self.values["config_password"]
 
+    def config_password_next(self, settings: StackSettings) -> str | None:
+        """The password that opens the vault where `config_password` does not: a rotation was not finished."""
+        following = self.values.get(CONFIG_PASSWORD_NEXT)
+        return None if following == self.config_password(settings) else following
+
 
 def load_secrets(home: Home) -> InstallationSecrets:
     """The stored secrets; empty before the first start. Raises SecretsUnusable."""
@@ -87,7 +94,7 @@ def ensure_secrets(home: Home, settings: StackSettings) -> InstallationSecrets:
     for name in INFRASTRUCTURE:
         kept.values.setdefault(name, _random_key() if name == "transport_key" else secrets.token_urlsafe(32))
     if settings.password is None and "admin_password_hash" not in kept.values:
-        password = _readable_password()
+        password = readable_password()
         kept.values["admin_password_hash"] = PasswordHasher().hash(password)
         kept.shown_once["PASSWORD"] = password
     _ensure_config_password(kept, settings)
@@ -99,13 +106,16 @@ def ensure_secrets(home: Home, settings: StackSettings) -> InstallationSecrets:
 def _ensure_config_password(kept: InstallationSecrets, settings: StackSettings) -> None:
     if settings.config_password is not None:
         kept.values[CONFIG_PASSWORD_FROM_OUTSIDE] = "yes"
+        if kept.values.get(CONFIG_PASSWORD_NEXT) == settings.config_password:
+            # The environment has followed a rotation.
+            del kept.values[CONFIG_PASSWORD_NEXT]
         return
     if "config_password" in kept.values:
         return
     if CONFIG_PASSWORD_FROM_OUTSIDE in kept.values:
         msg = "CONFIG_PASSWORD was set when this installation was made, and the stored credentials need it: set it again"
         raise SecretsUnusable(msg)
-    kept.values["config_password"] = kept.shown_once["CONFIG_PASSWORD"] = _readable_password()
+    kept.values["config_password"] = kept.shown_once["CONFIG_PASSWORD"] = readable_password()
 
 
 def _sealer(home: Home) -> Sealer:
@@ -131,7 +141,7 @@ def _random_key() -> str:
     return base64.b64encode(os.urandom(32)).decode()
 
 
-def _readable_password() -> str:
+def readable_password() -> str:
     """Five groups of four letters and digits that cannot be mistaken for each other: about 98 bits."""
     alphabet = "abcdefghjkmnpqrstuvwxyz23456789"
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(5))

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
 from eventlog.database import Connection
-from eventlog.errors import Fenced, VersionConflict
+from eventlog.errors import Fenced, GuardFailed, VersionConflict
 from eventlog.log import EventLog
 from eventlog.recorded import FeedPosition
-from eventlog.statements import Write
+from eventlog.statements import Guard, Write
 from purse_domain import CONTEXT, CoinsPut, CoinsTaken, PurseOpened, PursesView
 
 STREAM = "money.purse-a"
@@ -53,6 +53,18 @@ async def test_stored_types_are_bare_class_names(log: EventLog) -> None:
         ("CoinsPut", '{"amount":"1","note":"","class_version":3}'),
         ("PurseOpened", '{"owner":"a"}'),
     ]
+
+
+async def test_a_guard_that_finds_nothing_stops_its_append_alone(log: EventLog) -> None:
+    finds, misses = (Guard("SELECT 1 WHERE $1::int > 0 ", (number,)) for number in (1, 0))
+    appends = [
+        log.append(f"money.purse-{name}", 0, [put(1)], Metadata(), writes=guards)
+        for name, guards in (("a", [finds]), ("b", [finds, misses]), ("c", [finds, finds]))
+    ]
+    first, second, third = await asyncio.gather(*appends, return_exceptions=True)
+    assert isinstance(second, GuardFailed)
+    assert await log.read("money.purse-b") == []
+    assert (await log.read("money.purse-a"), await log.read("money.purse-c")) == (first, third)
 
 
 @pytest.mark.parametrize("expected", [0, 1, 3])

@@ -15,8 +15,8 @@ FIELDS = {"api_key": SecretStr(CANARY), "api_secret": SecretStr("ß" + CANARY)}
 
 
 async def stored(log: EventLog, safe: Vault, account: str = "a", version: int = 1) -> None:
-    write = safe.put(account, "binance", version, FIELDS)
-    await log.fetch(write.sql, *write.args)
+    for write in safe.put(account, "binance", version, FIELDS):
+        await log.fetch(write.sql, *write.args)
 
 
 async def opened(log: EventLog, password: str) -> Vault:
@@ -36,7 +36,7 @@ async def test_a_credential_comes_back_as_it_was_stored(log: EventLog, safe: Vau
 
 
 async def test_the_row_holds_no_secret_and_every_encryption_differs(log: EventLog, safe: Vault) -> None:
-    first, second = safe.put("a", "binance", 1, FIELDS), safe.put("a", "binance", 1, FIELDS)
+    (_, first), (_, second) = safe.put("a", "binance", 1, FIELDS), safe.put("a", "binance", 1, FIELDS)
     assert CANARY.encode() not in b"".join(arg for arg in first.args if isinstance(arg, bytes))
     assert not set(first.args[3:]) & set(second.args[3:])
 

@@ -42,6 +42,7 @@ def write_backup(home: Home, file: Path, passphrase: bytes) -> int:
     partial = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         with ExitStack() as stack:
+            stack.enter_context(locked(home.rotation_lock, wait=True))
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=home.run, prefix=UNFINISHED)))
             _dump(home, load_secrets(home), directory / DUMP)
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -27,6 +27,7 @@ async def examine(installation: Installation) -> list[Finding]:
         leftovers.ports,
         leftovers.orphans,
         leftovers.leftover_files,
+        leftovers.rotation,
         flow.services,
         certificate.expiry,
     ):

@@ -14,6 +14,7 @@ from hummingbus.doctor.finding import Finding, failure, ok, warning
 from hummingbus.doctor.installation import Installation
 from hummingbus.embedded.ports import port_free
 from hummingbus.embedded.postgres import lock_file_lines, processes_in
+from hummingbus.secrets import CONFIG_PASSWORD_NEXT
 from hummingbus.stack.layout import wanted_ports
 
 RESTORE = "hummingbus restore --force --passphrase-file <passphrase file> <backup>"
@@ -97,6 +98,15 @@ def leftover_files(installation: Installation) -> Iterator[Finding]:
         found = f"the database {data} is gone; `hummingbus up` would begin with an empty one"
         faults.append(failure("leftover files", found, RESTORE))
     yield from faults or [ok("leftover files", "none")]
+
+
+def rotation(installation: Installation) -> Iterator[Finding]:
+    """No rotation of the config password waits to be finished."""
+    if installation.secrets is None or installation.secrets.values.get(CONFIG_PASSWORD_NEXT) is None:
+        return
+    if installation.secrets.values[CONFIG_PASSWORD_NEXT] != installation.settings.config_password:
+        found = "a rotation of the config password is not finished, or CONFIG_PASSWORD was not changed since"
+        yield warning("rotation", found, "hummingbus rotate-config-password   (it says what is left to do)")
 
 
 def _our_pids(installation: Installation) -> frozenset[int]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from contracts import naming
 from contracts.accounts import RevealCredential
+from contracts.vault import RevealConfigPassword, RotateConfigPassword
 
 from hummingbus.embedded.nats import NatsUser
 
@@ -18,6 +19,8 @@ LOGINS = (*CONTEXTS, "gateway-api", "operator")
 
 API = "$JS.API"
 REVEAL = naming.query_subject(RevealCredential)
+REVEAL_PASSWORD = naming.query_subject(RevealConfigPassword)
+ROTATE = naming.command_subject(RotateConfigPassword)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def access_of(login: str) -> Access:
 
 
 _ASKS: dict[str, tuple[str, ...]] = {
-    "accounts": (naming.commands_of("trading"), naming.queries_of("trading")),
+    # A replica whose vault key is out of date asks the others; nobody else may.
+    "accounts": (REVEAL_PASSWORD, naming.commands_of("trading"), naming.queries_of("trading")),
     # A session reveals its own credential; nobody else may.
     "trading": (REVEAL, naming.commands_of("trading"), naming.queries_of("trading")),
 }
@@ -80,7 +84,7 @@ def _owner(context: str, asks: tuple[str, ...]) -> Access:
 
 
 def _gateway() -> Access:
-    """Asks every context for all but a credential's secret; follows events without keeping a position; keeps its answers."""
+    """Asks every context for all but the vault's secrets; follows events without keeping a position; keeps its answers."""
     asks = [subject for context in CONTEXTS for subject in (naming.commands_of(context), naming.queries_of(context))]
     streams = [naming.event_stream(context) for context in CONTEXTS]
     answers = naming.bucket_stream(naming.ANSWER_BUCKET)
@@ -93,15 +97,19 @@ def _gateway() -> Access:
     ]
     events = [naming.event_stream_subjects(context) for context in CONTEXTS]
     subscribe = [naming.inbox("gateway-api"), naming.queries_of("gateway-api"), naming.commands_of("gateway-api"), *events]
-    return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL,))
+    return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL, REVEAL_PASSWORD, ROTATE))
 
 
 def _operator() -> Access:
-    """The command line: reads events and dead letters and mends streams; commands, which may carry secrets, stay hidden."""
+    """The command line: reads events and dead letters, mends streams and rotates the config password.
+
+    Commands, which may carry secrets, stay hidden from it.
+    """
     events = [naming.event_stream_subjects(context) for context in CONTEXTS]
-    publish = [*(naming.queries_of(context) for context in CONTEXTS), f"{API}.>", "$JS.ACK.>", naming.DEAD_LETTER_SUBJECTS]
+    asks = [ROTATE, *(naming.queries_of(context) for context in CONTEXTS)]
+    publish = [*asks, f"{API}.>", "$JS.ACK.>", naming.DEAD_LETTER_SUBJECTS]
     subscribe = [naming.inbox("operator"), *events, naming.DEAD_LETTER_SUBJECTS, *(naming.wakes_of(each) for each in CONTEXTS)]
-    return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL,))
+    return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL, REVEAL_PASSWORD))
 
 
 def _jetstream_account() -> Iterable[str]:

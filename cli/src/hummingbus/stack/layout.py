@@ -141,6 +141,8 @@ class Layout:
             "ACCOUNTS_CONFIG_PASSWORD": self.secrets.config_password(self.settings),
             "ACCOUNTS_TRANSPORT_KEY": self.secrets["transport_key"],
         }
+        if (following := self.secrets.config_password_next(self.settings)) is not None:
+            secret["ACCOUNTS_CONFIG_PASSWORD_NEXT"] = following
         return self._common("accounts") | secret
 
     def _trading(self) -> dict[str, str]:

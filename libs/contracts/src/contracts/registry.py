@@ -5,14 +5,14 @@ from __future__ import annotations
 from types import ModuleType
 from typing import get_args
 
-from contracts import accounts, trading
+from contracts import accounts, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
 
-MODULES: tuple[ModuleType, ...] = (accounts, trading)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, trading)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
-    "accounts": get_args(accounts.AccountEvent),
+    "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),
     "trading": (*get_args(trading.OrderEvent), *get_args(trading.SessionEvent)),
 }
 """The stored events of each context: what its log may hold."""

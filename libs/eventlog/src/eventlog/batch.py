@@ -12,10 +12,10 @@ from eventlog import rows
 from eventlog.append import Append, Outcome
 from eventlog.chain import GENESIS, Content
 from eventlog.database import Connection
-from eventlog.errors import Fenced, VersionConflict
+from eventlog.errors import Fenced, GuardFailed, VersionConflict
 from eventlog.heads import Head, Heads
 from eventlog.recorded import Fence, Recorded
-from eventlog.statements import View, Write
+from eventlog.statements import Guard, View, Write
 
 
 @dataclass(slots=True)
@@ -99,10 +99,15 @@ class BatchWriter:
 
 
 async def run_writes(connection: Connection, writes: Iterable[Write]) -> None:
-    """Execute writes in their order; neighbours of the same SQL go in one round trip."""
-    for sql, same in groupby(writes, key=attrgetter("sql")):
+    """Execute writes in their order; neighbours of the same SQL go in one round trip. Raises GuardFailed."""
+    for sql, neighbours in groupby(writes, key=attrgetter("sql")):
+        same = list(neighbours)
         args = [write.args for write in same]
-        if len(args) == 1:
+        if isinstance(same[0], Guard):
+            for each in args:
+                if await connection.fetchrow(sql, *each) is None:
+                    raise GuardFailed(sql)
+        elif len(args) == 1:
             await connection.execute(sql, *args[0])
         else:
             await connection.executemany(sql, args)

@@ -45,3 +45,7 @@ class SchemaNewer(Exception):
 
 class DownRefused(Exception):
     """Going down to an older revision would lose what cannot be made again, or is not possible. Nothing was changed."""
+
+
+class GuardFailed(Exception):
+    """A guard among the writes of an append found nothing: what the writes were made from has changed since."""

@@ -136,9 +136,9 @@ class EventLog:
     ) -> list[Recorded]:
         """Store `events` after version `expected_version` (0: a new stream), atomically with own views and `writes`.
 
-        `metadata` is the command's: its `message_id` becomes the events' `causation_id`. Raises VersionConflict, Fenced
-        (nothing stored); Unavailable (the outcome may be unknown: the same command again is safe); what the database
-        says about a write that fails (nothing stored); ValueError for a stream of another context.
+        `metadata` is the command's: its `message_id` becomes the events' `causation_id`. Raises VersionConflict, Fenced,
+        GuardFailed (nothing stored); Unavailable (the outcome may be unknown: the same command again is safe); what the
+        database says about a write that fails (nothing stored); ValueError for a stream of another context.
         """
         if not stream.startswith(self._prefix):
             msg = f"stream {stream!r} is not of context {self.context}"

@@ -29,6 +29,14 @@ class Write:
     args: tuple[object, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Guard(Write):
+    """A query among an append's writes that must find a row: without one, the append raises GuardFailed and stores nothing.
+
+    With FOR SHARE the row also stays as it is until the append is committed.
+    """
+
+
 class View(Protocol):
     """A read model of this service's own events.
 

@@ -6,6 +6,7 @@ Requests go through nats-py directly; the answering side is in `commands` and `q
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Callable
@@ -209,6 +210,26 @@ class Bus:
         response = await self.request(naming.query_subject(type(query)), query, metadata, timeout)
         _raise_unless_accepted(response)
         return response.body
+
+    async def query_any(self, query: Query, metadata: Metadata, *, timeout: float = 2) -> bytes | None:
+        """Ask every replica that serves the query; the first answer that is no refusal, None when there is none in time."""
+        inbox = self._client.new_inbox()
+        subscription = await self._client.subscribe(inbox)
+        subject = naming.query_subject(type(query))
+        try:
+            async with asyncio.timeout(timeout):
+                payload = query.model_dump_json().encode()
+                await self._client.publish(subject, payload, reply=inbox, headers=metadata_headers(metadata))
+                async for answer in subscription.messages:
+                    # NATS itself answers without our header when nobody serves the subject.
+                    if int((answer.headers or {}).get(naming.HEADER_STATUS, "503")) < 400:
+                        return answer.data
+        except NATS_AWAY as error:
+            logger.debug("no replica answers %s: %s", subject, type(error).__name__)
+        finally:
+            with contextlib.suppress(*NATS_AWAY):
+                await subscription.unsubscribe()
+        return None
 
     async def request(self, subject: str, message: Message, metadata: Metadata, timeout: float) -> Response:
         """The answer as it came, whatever its status. Raises NoResponders, NoAnswer, Unavailable only."""

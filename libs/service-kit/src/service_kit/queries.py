@@ -22,7 +22,7 @@ type QueryHandler[Q: Query] = Callable[[Q, Metadata], Awaitable[bytes]]
 
 
 class Queries:
-    """All query subscriptions of a service, in its queue group."""
+    """All query subscriptions of a service: in its queue group, but for those that every replica gets."""
 
     def __init__(self, service: str, bus: Bus, dispatcher: Dispatcher) -> None:
         """No I/O."""
@@ -31,10 +31,13 @@ class Queries:
         self._dispatcher = dispatcher
         self._responder = Responder(bus, CONCURRENT)
         self._answers: dict[str, Callable[[Msg], Awaitable[Answer]]] = {}
+        self._every_replica: set[str] = set()
         self._subscriptions: list[Subscription] = []
 
-    def declare[Q: Query](self, query: type[Q], handler: QueryHandler[Q]) -> None:
+    def declare[Q: Query](self, query: type[Q], handler: QueryHandler[Q], *, every_replica: bool = False) -> None:
         """Serve `query` from `start` to `stop`; the handler gives the final JSON."""
+        if every_replica:
+            self._every_replica.add(naming.query_subject(query))
 
         async def answer(message: Msg) -> Answer:
             return await self._dispatcher.answer(query, handler, message.data, message.headers or {})
@@ -47,8 +50,8 @@ class Queries:
 
     async def start(self) -> None:
         """Serve all declared queries."""
-        queue = naming.queue_group(self._service)
         for subject, answer in self._answers.items():
+            queue = "" if subject in self._every_replica else naming.queue_group(self._service)
             self._subscriptions.append(await self._bus.client.subscribe(subject, queue=queue, cb=self._taker(answer)))
         await self._bus.settle()
 

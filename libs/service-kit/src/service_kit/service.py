@@ -100,9 +100,14 @@ class Service:
         for command in commands:
             self._document.session_command(command)
 
-    def query[Q: Query](self, query: type[Q], handler: Callable[[Q, Metadata], Awaitable[bytes]]) -> None:
-        """Serve a query in the service's queue group; the handler gives the final JSON, or refuses as a command does."""
-        self._queries.declare(query, handler)
+    def query[Q: Query](
+        self, query: type[Q], handler: Callable[[Q, Metadata], Awaitable[bytes]], *, every_replica: bool = False
+    ) -> None:
+        """Serve a query in the service's queue group; the handler gives the final JSON, or refuses as a command does.
+
+        With `every_replica` each of them gets it, and the asker takes one answer (`Bus.query_any`).
+        """
+        self._queries.declare(query, handler, every_replica=every_replica)
         self._document.query(query)
 
     def projection(self, projection: ForeignView) -> None:

@@ -20,21 +20,25 @@ from contracts.accounts import (
     RefreshPortfolio,
     RevealCredential,
 )
+from contracts.vault import RevealConfigPassword, RotateConfigPassword
 from eventlog.log import EventLog
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 
 from accounts import migrations
 from accounts.adapters import vault
+from accounts.adapters.replicas import Replicas
 from accounts.adapters.trading import TradingClient
 from accounts.adapters.vault import Vault
 from accounts.domain import account
+from accounts.domain import vault as vault_domain
 from accounts.domain.history import Retention
 from accounts.handlers.commands import Commands
 from accounts.handlers.history import History
 from accounts.handlers.prices import Prices
 from accounts.handlers.queries import Queries
 from accounts.handlers.refresh import Refresh
+from accounts.handlers.rotation import Rotation
 from accounts.handlers.valuation import Valuation
 from accounts.settings import Settings
 from accounts.views import history, portfolio, prices
@@ -56,11 +60,14 @@ def build(settings: Settings) -> Service:
     )
     service = Service("accounts", settings, log=log)
     service.aggregate("account", account.decider)
+    service.aggregate("vault", vault_domain.decider)
     sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
     trading = TradingClient(service.bus, sealer)
-    safe = Vault(settings.config_password)
+    safe = Vault(settings.config_password, next_password=settings.config_password_next)
+    safe.ask_replicas(Replicas(service.bus, sealer).config_password)
     valuation = Valuation(log, Prices(log, trading), settings.banned_tokens)
     commands = Commands(log, safe, trading)
+    rotation = Rotation(log, safe, sealer)
 
     async def open_up() -> None:
         await safe.unlock(log)
@@ -72,7 +79,10 @@ def build(settings: Settings) -> Service:
     service.readiness("vault", lambda: safe.locked)
     _serve_commands(service, commands, Refresh(log, trading))
     _serve_queries(service, Queries(log, safe, sealer, valuation))
+    service.command(RotateConfigPassword, rotation.rotate)
+    service.query(RevealConfigPassword, rotation.reveal_config_password, every_replica=True)
     service.projection(PortfolioView())
+    service.task("vault", rotation.follow)
     service.task("history", History(log, valuation, settings.update_interval, _retention(settings)).run)
     return service
 

@@ -31,6 +31,8 @@ class Settings(ServiceSettings):
     database_url: str = Field(repr=False)
     config_password: SecretStr = Field(min_length=1)
     """Unlocks the vault; also the password of the keystores written for instances."""
+    config_password_next: SecretStr | None = None
+    """Tried where `config_password` does not open the vault: a rotation that is not finished yet."""
     transport_key: SecretStr
     """Base64 of the 32 bytes that accounts and trading share."""
     account_update_interval: float = Field(default=5, gt=0, validation_alias="ACCOUNT_UPDATE_INTERVAL")

@@ -24,6 +24,7 @@ from contracts.accounts import (
 from contracts.message import Metadata
 from contracts.rejections import Rejection, Unavailable
 from contracts.trading import ConnectorNotFound
+from eventlog.errors import GuardFailed
 from eventlog.execute import execute, load
 from eventlog.log import EventLog
 from eventlog.statements import Write
@@ -33,6 +34,9 @@ from accounts.adapters.vault import Vault
 from accounts.domain.account import Account, AccountCommand, StoreCredential, account_stream, decider, existing
 from accounts.domain.credential import FieldRule, checked_fields, redacted
 from accounts.views.portfolio import forgotten
+
+ATTEMPTS = 5
+"""How often a command is carried out anew because the vault's key was changed meanwhile."""
 
 
 class Trading(Protocol):
@@ -137,14 +141,21 @@ class Commands:
             return [write for event in events for write in self._writes(event, fields or {})]
 
         stream = account_stream(command.account)
-        executed = await execute(self._log, decider, stream, command, metadata, writes=writes)
-        return AccountChanged(account=command.account, version=executed.version)
+        for _ in range(ATTEMPTS):
+            try:
+                executed = await execute(self._log, decider, stream, command, metadata, writes=writes)
+            except GuardFailed:
+                # The config password was rotated while this credential was on its way; nothing was stored.
+                await self._vault.refresh(self._log)
+            else:
+                return AccountChanged(account=command.account, version=executed.version)
+        raise Unavailable("The vault's key is being changed")
 
     def _writes(self, event: AccountEvent, fields: Mapping[str, SecretStr]) -> tuple[Write, ...]:
         """What the vault and the portfolio do in the event's own transaction."""
         match event:
             case CredentialAdded() | CredentialReplaced():
-                return (self._vault.put(event.account, event.connector, event.credential_version, fields),)
+                return self._vault.put(event.account, event.connector, event.credential_version, fields)
             case CredentialDeleted():
                 return (
                     self._vault.remove(event.account, event.connector),
