@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from accounts import migrations
 from accounts.adapters import vault
 from accounts.adapters.vault import KeyCost
 from accounts.views import history, portfolio, prices
@@ -78,4 +79,5 @@ def make_log(database_url: str) -> EventLog:
         context="accounts",
         views=(AccountsView(), CredentialsView()),
         tables=(vault.METADATA, portfolio.METADATA, prices.METADATA, history.METADATA),
+        migrations=migrations.DIRECTORY,
     )
