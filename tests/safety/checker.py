@@ -39,6 +39,11 @@ class Verdict:
     def good(self) -> bool:
         return not any(self.wrong.values())
 
+    @property
+    def may_heal(self) -> bool:
+        """Whether waiting may help: what clients were answered stays answered."""
+        return any(found for kind, found in self.wrong.items() if kind != "answers")
+
 
 def judge(trader: Trader, ours: Books, ledger: Mapping[str, Any]) -> Verdict:
     """One account's books, ours against the exchange's, and both against what its client was answered."""

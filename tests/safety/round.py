@@ -23,7 +23,7 @@ from tests.safety.exchange import Exchange
 from tests.safety.harms import HARMS, Harms, Recoveries
 from tests.safety.journal import ledgers
 from tests.safety.plans import CONNECTOR, plans
-from tests.safety.traders import Trader
+from tests.safety.traders import HALTED, Trader
 from tests.stack import PASSWORD, USERNAME, Stack
 
 SETTLE_SECONDS = 300.0
@@ -97,7 +97,8 @@ def _requests(traders: Sequence[Trader]) -> dict[str, int]:
         "cancels": sum(trader.cancels for trader in traders),
         "keys used for another order": sum(trader.misused for trader in traders),
         "orders accepted": sum(len(trader.accepted) for trader in traders),
-        "orders refused, being too small": sum(len(trader.refused) for trader in traders),
+        "orders refused, too small": sum(HALTED not in why for trader in traders for why in trader.refused.values()),
+        "orders refused, pair halted": sum(HALTED in why for trader in traders for why in trader.refused.values()),
     }
 
 
@@ -159,7 +160,7 @@ async def _settled(stack: Stack, traders: Sequence[Trader]) -> Verdict:
                 # A process is just coming back, or a session has not reported its balances yet.
                 if time.monotonic() >= deadline:
                     raise
-            if verdict is not None and (verdict.good or time.monotonic() >= deadline):
+            if verdict is not None and (verdict.good or not verdict.may_heal or time.monotonic() >= deadline):
                 return verdict
             await asyncio.sleep(1)
 

@@ -17,6 +17,8 @@ LANES = 3
 PATIENCE = 400.0
 AGAIN = 0.3
 """Seconds until the same request is sent again, unless the answer says how long to wait."""
+HALTED = "TradingPairUnknown"
+"""The code that refuses an order for a pair which the exchange does not list, as it lists none that is halted."""
 FINAL = frozenset({200, 201, 400, 404, 422})
 
 
@@ -77,7 +79,11 @@ class Trader:
             if known != order_id:
                 self.complaints.append(f"{plan.key} is order {known} and order {order_id}")
         else:
-            self.refused[plan.key] = f"{answer.status_code} {answer.text[:300]}"
+            self.refused[plan.key] = f"{answer.status_code} {answer.text[:900]}"
+            if plan.key in self.accepted:
+                self.complaints.append(f"{plan.key} is order {self.accepted[plan.key]}, then {self.refused[plan.key]}")
+        if plan.valid and HALTED in self.refused.get(plan.key, ""):
+            return
         if plan.valid is (plan.key in self.refused):
             told = self.refused.get(plan.key, "accepted")
             self.complaints.append(f"{plan.key}, {'good' if plan.valid else 'too small'}: {told}")

@@ -182,8 +182,12 @@ class FakeSession:
 
     async def start(self) -> None:
         self.exchange.check_keys(self.fields)
-        self._rules = {pair: rule(pair) for pair in self.exchange.prices}
+        await self.reread_rules()
         self.running = True
+
+    async def reread_rules(self) -> None:
+        self.exchange.reach()
+        self._rules = {pair: rule(pair) for pair in self.exchange.prices}
 
     async def stop(self) -> None:
         self.running = False

@@ -20,6 +20,7 @@ import pytest
 from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType, Side
+from trading.adapters import session as engine_session
 from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
@@ -207,6 +208,21 @@ async def test_refusals_are_in_the_exchanges_words(session: EngineSession) -> No
     assert "(-2010)" in refused.reason
     crossing = await session.submit(ticket(session, Side.BUY, OrderType.LIMIT_MAKER, "0.001", "900000"))
     assert isinstance(crossing, Refused)
+
+
+async def test_a_halted_pair_comes_back_into_the_rules(
+    engine: Engine, sandbox: Sandbox, session: EngineSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_session, "REREAD_SECONDS", 0.0)
+    async with aiohttp.ClientSession(headers={"X-Admin-Token": ADMIN}) as operator:
+        halt = {"kind": "halt", "symbol": "BTCUSDT"}
+        (await operator.post(f"{sandbox.url}/admin/faults", json=halt)).raise_for_status()
+        await session.reread_rules()
+        assert "BTC-USDT" not in session.trading_rules
+        assert "ETH-USDT" in session.trading_rules
+        (await operator.delete(f"{sandbox.url}/admin/faults")).raise_for_status()
+    await session.reread_rules()
+    assert "BTC-USDT" in session.trading_rules
 
 
 async def test_an_exchange_that_dies_and_comes_back(session: EngineSession, sandbox: Sandbox) -> None:

@@ -7,6 +7,7 @@ engine's order books, polling and its idea of lost orders stay off; what is miss
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -32,7 +33,7 @@ from trading.adapters.exchange import (
     TradingRule,
     Update,
 )
-from trading.adapters.markets import ONE_LISTING, Market, Markets, load_own
+from trading.adapters.markets import FRESH_SECONDS, ONE_LISTING, Market, Markets, load_own
 from trading.adapters.orders import OrderDesk
 from trading.adapters.push import Push
 from trading.adapters.reading import Reading, asked
@@ -40,6 +41,9 @@ from trading.adapters.upkeep import Upkeep
 
 STREAM_SECONDS = 20
 """How long a new session waits for its user stream."""
+
+REREAD_SECONDS = 5.0
+"""How old rules must be to be read again for a pair that is not among them."""
 
 NO_STEP = Decimal("1E-30")
 """The engine's increment of an exchange without one is 1E-56."""
@@ -77,6 +81,7 @@ class EngineSession:
         self._desk: OrderDesk | None = None
         self._reading: Reading | None = None
         self._upkeep: Upkeep | None = None
+        self._read_at = -REREAD_SECONDS
         self._told: Mapping[str, TokenBalance] | None = None
 
     def __repr__(self) -> str:
@@ -118,6 +123,13 @@ class EngineSession:
     def trading_rules(self) -> Mapping[str, TradingRule]:
         """Rules by pair; empty until loaded."""
         return {} if self._market is None else self._market.rules
+
+    async def reread_rules(self) -> None:
+        """Read the rules anew, at most once in REREAD_SECONDS: an exchange lists only what is traded at the moment."""
+        now = time.monotonic()
+        if now - self._read_at >= REREAD_SECONDS:
+            self._read_at = now
+            await self._load_market(REREAD_SECONDS)
 
     @property
     def order_types(self) -> Sequence[OrderType]:
@@ -215,11 +227,11 @@ class EngineSession:
         except Unavailable:
             return None
 
-    async def _load_market(self) -> None:
-        """Take the exchange's rules, shared with other sessions where they are public."""
+    async def _load_market(self, age: float = FRESH_SECONDS) -> None:
+        """Take the exchange's rules, shared with other sessions where they are public; those are at most `age` seconds old."""
         connector = self._started
         if self.connector in ONE_LISTING:
-            market = await self._markets.of(self.connector)
+            market = await self._markets.of(self.connector, age=age)
             connector._set_trading_pair_symbol_map(market.symbols)
             connector._trading_rules = market.engine_rules
         else:

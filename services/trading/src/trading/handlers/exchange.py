@@ -82,6 +82,12 @@ class ExchangeSession(Protocol):
     def trading_rules(self) -> Mapping[str, TradingRule]:
         """The rules by trading pair; empty until loaded, refreshed in the background."""
 
+    async def reread_rules(self) -> None:
+        """Read the trading rules anew unless they are only seconds old: the exchange may list or trade a pair again.
+
+        Raises Unavailable.
+        """
+
     @property
     def order_types(self) -> Sequence[OrderType]:
         """The order types the connector supports."""

@@ -154,10 +154,13 @@ class Orders:
 
     async def _market(self, command: PlaceOrder) -> Market:
         exchange = self._live.exchange
+        pair = command.trading_pair
+        if pair not in exchange.trading_rules:
+            # Perhaps listed since they were read, or halted at that moment.
+            await exchange.reread_rules()
         rules = exchange.trading_rules
         if not rules:
             raise Unavailable(f"Trading rules of {command.connector} are not loaded yet")
-        pair = command.trading_pair
         rule = rules.get(pair)
         types = tuple(exchange.order_types)
         if rule is None:
