@@ -25,10 +25,19 @@ TOKEN = "operator"
 class Client:
     """Requests to one exchange, public, signed and as its operator."""
 
-    def __init__(self, base: str, session: aiohttp.ClientSession) -> None:
+    token = TOKEN
+
+    def __init__(self, base: str, session: aiohttp.ClientSession, root: str = "/api/v3") -> None:
         self.base = base
         self.session = session
+        self.root = root
         self.key = self.secret = ""
+
+    def futures(self) -> Client:
+        """The same account on the futures exchange; paths begin with the version there."""
+        other = Client(self.base, self.session, "/fapi")
+        other.key, other.secret = self.key, self.secret
+        return other
 
     async def open_account(self, **balances: str) -> dict[str, Any]:
         status, created = await self.admin("POST", "/admin/accounts", {"balances": balances} if balances else {})
@@ -42,7 +51,7 @@ class Client:
             return answer.status, await answer.json()
 
     async def get(self, path: str, **params: object) -> tuple[int, Any]:
-        async with self.session.get(f"{self.base}/api/v3/{path}", params={k: str(v) for k, v in params.items()}) as answer:
+        async with self.session.get(f"{self.base}{self.root}/{path}", params={k: str(v) for k, v in params.items()}) as answer:
             return answer.status, await answer.json()
 
     def sign(self, text: str) -> str:
@@ -55,7 +64,7 @@ class Client:
 
     async def raw(self, method: str, path: str, text: str, key: str | None = None) -> tuple[int, Any]:
         headers = {"X-MBX-APIKEY": self.key if key is None else key, "Content-Type": "application/json"}
-        url = f"{self.base}/api/v3/{path}"
+        url = f"{self.base}{self.root}/{path}"
         if method == "POST":
             request = self.session.post(url, data=text, headers=headers)
         else:
@@ -64,7 +73,7 @@ class Client:
             return answer.status, await answer.json()
 
     async def order(self, **params: object) -> tuple[int, Any]:
-        return await self.signed("POST", "order", **params)
+        return await self.signed("POST", "order" if self.root == "/api/v3" else "v1/order", **params)
 
     async def ledger(self) -> dict[str, Any]:
         status, body = await self.admin("GET", f"/admin/accounts/{self.key}/ledger")

@@ -27,8 +27,9 @@ PAIR = "BTC-USDT"
 
 def redirect(target: str) -> None:
     """Send the engine's transport to the sandbox, and nowhere else."""
-    http = {"https://api.binance.com": f"http://{target}"}
-    sockets = {"wss://stream.binance.com:9443": f"ws://{target}", "wss://ws-api.binance.com:443": f"ws://{target}"}
+    http = dict.fromkeys(("https://api.binance.com", "https://fapi.binance.com"), f"http://{target}")
+    hosts = ("wss://stream.binance.com:9443", "wss://ws-api.binance.com:443", "wss://fstream.binance.com")
+    sockets = dict.fromkeys(hosts, f"ws://{target}")
 
     def moved(url: str, routes: dict[str, str]) -> str:
         for prefix, base in routes.items():

@@ -7,6 +7,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 
@@ -21,8 +22,15 @@ from sandbox_exchange.domain.market.prices import Candle, PriceProcess, RandomPr
 from sandbox_exchange.handlers.admin import Admin
 from sandbox_exchange.handlers.doors import refusals
 from sandbox_exchange.handlers.fault_admin import FaultAdmin
+from sandbox_exchange.handlers.futures_account import FuturesAccounts
+from sandbox_exchange.handlers.futures_admin import FuturesAdmin
+from sandbox_exchange.handlers.futures_maker import FuturesMaker
+from sandbox_exchange.handlers.futures_orders import FuturesOrders
+from sandbox_exchange.handlers.futures_public import FuturesPublic
+from sandbox_exchange.handlers.futures_user_streams import FuturesUserStreams
+from sandbox_exchange.handlers.futures_venue import FuturesVenue
 from sandbox_exchange.handlers.market_maker import MarketMaker
-from sandbox_exchange.handlers.market_streams import MarketStreams
+from sandbox_exchange.handlers.market_streams import FUTURES_STREAMS, SPOT, MarketStreams
 from sandbox_exchange.handlers.recovery import Exchanges, fold
 from sandbox_exchange.handlers.request_faults import request_faults
 from sandbox_exchange.handlers.spot_account import SpotAccount
@@ -36,17 +44,22 @@ from sandbox_exchange.settings import Settings
 logger = logging.getLogger(__name__)
 
 JOURNAL = web.AppKey("journal", Journal)
-MAKER = web.AppKey("maker", MarketMaker)
+MAKERS = web.AppKey("makers", tuple[MarketMaker, ...])
 HUB = web.AppKey("hub", Hub)
 GRACE_SECONDS = 2.0
 VERSIONS_PER_MS = 100
 """Book versions start from the time, so that they grow over restarts: readers drop changes older than what they have."""
 
 
+class Door(Protocol):
+    """A group of routes."""
+
+    def routes(self) -> list[web.RouteDef]: ...
+
+
 def build(settings: Settings) -> web.Application:
     """The exchange, restored from its journal. Raises JournalBroken, BlockingIOError (directory in use), ValueError."""
     exchanges, clock, hub = Exchanges(), Clock(), Hub()
-    exchange = exchanges.spot
     journal = Journal(settings.data_dir)
 
     def restore(stored: Stored) -> int:
@@ -55,26 +68,44 @@ def build(settings: Settings) -> web.Application:
         return number
 
     journal.open(restore)
-    for market in exchange.state.markets.values():
+    venue = Venue(exchanges.spot, journal, clock, hub, _processes(settings))
+    futures = FuturesVenue(venue, exchanges.futures, journal, hub, settings.seed)
+    for market in (*venue.markets.values(), *futures.markets.values()):
         market.book.version = clock.now() * VERSIONS_PER_MS
-    venue = Venue(exchange, journal, clock, hub, _processes(settings))
-    journal.on_commit = venue.committed
-    faults, token = Faults(), settings.admin_token.get_secret_value()
-    maker = MarketMaker(venue, faults, settings.seed)
+
+    def committed(number: int) -> None:
+        venue.committed(number)
+        futures.committed(number)
+
+    journal.on_commit = committed
+    faults = Faults()
+    makers = MarketMaker(venue, faults, settings.seed), FuturesMaker(futures, faults, settings.seed)
     hub.pass_on = StreamFaults(venue, hub, faults).publish
-    exchange.pieces = pieces_by(exchange, faults)
+    exchanges.spot.pieces = exchanges.futures.pieces = pieces_by(exchanges.spot, faults)
     application = web.Application(middlewares=[refusals, request_faults(venue, faults)])
-    for door in (
+    for door in _doors(venue, futures, makers, faults, settings.admin_token.get_secret_value()):
+        application.add_routes(door.routes())
+    application[JOURNAL], application[MAKERS], application[HUB] = journal, makers, hub
+    return application
+
+
+def _doors(
+    venue: Venue, futures: FuturesVenue, makers: tuple[MarketMaker, ...], faults: Faults, token: str
+) -> tuple[Door, ...]:
+    return (
         SpotPublic(venue, faults),
         SpotAccount(venue),
-        MarketStreams(venue, hub),
-        UserStreams(venue, hub, faults),
-        Admin(venue, maker, token),
+        MarketStreams(venue.hub, venue.markets, SPOT),
+        UserStreams(venue, venue.hub, faults),
+        FuturesPublic(futures, faults),
+        FuturesOrders(futures),
+        FuturesAccounts(futures),
+        MarketStreams(futures.hub, futures.markets, FUTURES_STREAMS),
+        FuturesUserStreams(futures, futures.hub),
+        Admin(venue, futures, makers, token),
+        FuturesAdmin(futures, token),
         FaultAdmin(venue, faults, token),
-    ):
-        application.add_routes(door.routes())
-    application[JOURNAL], application[MAKER], application[HUB] = journal, maker, hub
-    return application
+    )
 
 
 async def serve(application: web.Application, settings: Settings) -> int:
@@ -102,9 +133,10 @@ async def running(
     application: web.Application, host: str = "127.0.0.1", port: int = 0
 ) -> AsyncIterator[tuple[int, list[asyncio.Task[None]]]]:
     """Run the exchange and its background work; the port it listens on, and the tasks that must not end."""
-    journal, maker, hub = application[JOURNAL], application[MAKER], application[HUB]
-    maker.quote_all()
-    tasks = [asyncio.create_task(journal.run()), asyncio.create_task(maker.run())]
+    journal, makers, hub = application[JOURNAL], application[MAKERS], application[HUB]
+    for maker in makers:
+        maker.quote_all()
+    tasks = [asyncio.create_task(journal.run()), *(asyncio.create_task(maker.run()) for maker in makers)]
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=GRACE_SECONDS)
     await runner.setup()
     try:
@@ -114,7 +146,8 @@ async def running(
     finally:
         await hub.close()
         await runner.cleanup()
-        tasks[1].cancel()
+        for task in tasks[1:]:
+            task.cancel()
         journal.stop()
         await asyncio.wait(tasks)
         journal.close()

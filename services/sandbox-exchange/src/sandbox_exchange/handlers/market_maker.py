@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from decimal import Decimal
 
 from sandbox_exchange.domain.faults.board import Faults
@@ -13,20 +14,25 @@ from sandbox_exchange.domain.spot.orders import HOUSE, ZERO, Side
 from sandbox_exchange.domain.spot.state import Market
 from sandbox_exchange.domain.spot.trading import TRADE_EPOCH
 from sandbox_exchange.domain.wire import markets
+from sandbox_exchange.handlers.futures_venue import FuturesVenue
 from sandbox_exchange.handlers.venue import Venue
 
 SLOT_SECONDS = 0.1
-SLOW_DEPTH_SLOTS = 10
 
 
 class MarketMaker:
     """Quotes every pair from the price process. Each pair has its tenth of the second, so the load is even."""
 
-    def __init__(self, venue: Venue, faults: Faults, seed: int) -> None:
+    prefix = ""
+    """Of the names of this market's channels."""
+    slow_depth = ("depth", "depth@1000ms")
+    slow_depth_slots = 10
+
+    def __init__(self, venue: Venue | FuturesVenue, faults: Faults, seed: int) -> None:
         self._venue = venue
         self._faults = faults
         self._seed = seed
-        self._markets = list(venue.exchange.state.markets.values())
+        self._markets: list[Market] = list(venue.markets.values())
         self._done: dict[str, int] = {}
         self._open_bars: dict[str, int] = {}
         self._fast = {market.pair.symbol: market.book.version for market in self._markets}
@@ -43,7 +49,7 @@ class MarketMaker:
                     self.advance(market, second)
             slot += 1
             for market in self._markets:
-                self._publish_depth(market, now, slow=slot % SLOW_DEPTH_SLOTS == 0)
+                self._publish_depth(market, now, slow=slot % self.slow_depth_slots == 0)
             await asyncio.sleep(SLOT_SECONDS - (self._venue.now() / 1000) % SLOT_SECONDS)
 
     def quote_all(self) -> None:
@@ -54,8 +60,10 @@ class MarketMaker:
     def advance(self, market: Market, second: int) -> None:
         """Bring a pair's market to a second: new quotes, then the crowd's trade, then its bars. A halt skips it all."""
         self._done[market.pair.symbol] = second
-        if self._faults.is_halted(market.pair.symbol, self._venue.now()):
-            return
+        if not self._faults.is_halted(market.pair.symbol, self._venue.now()):
+            self._move(market, second)
+
+    def _move(self, market: Market, second: int) -> None:
         ticks, lots, taker_buys = self._venue.histories[market.pair.symbol].second(second)
         quotes = self._quote(market, ticks)
         crossed = quotes.asks if taker_buys else quotes.bids
@@ -67,8 +75,10 @@ class MarketMaker:
         self._publish_bars(market, second)
 
     def reprice(self, symbol: str) -> None:
-        """Requote a pair now, after its price was set."""
-        market = self._venue.exchange.state.market(symbol)
+        """Requote a pair now, after its price was set. A symbol that is not traded here is left alone."""
+        market = self._venue.markets.get(symbol)
+        if market is None:
+            return
         self._quote(market, self._venue.histories[symbol].second(self._venue.now() // 1000)[0])
 
     def _quote(self, market: Market, ticks: int) -> Quote:
@@ -83,11 +93,25 @@ class MarketMaker:
         number = 2 * (at - TRADE_EPOCH)
         trade = Traded(number, market.pair.symbol, price, quantity, side, HOUSE, HOUSE, ZERO, ZERO, at)
         market.recent.append(trade)
-        self._venue.hub.publish(f"{market.pair.symbol.lower()}@trade", markets.trade_event(trade))
+        for name, payload in self._trade_events(trade).items():
+            self._venue.hub.publish(self._channel(market, name), payload)
+
+    def _channel(self, market: Market, name: str) -> str:
+        return f"{self.prefix}{market.pair.symbol.lower()}@{name}"
+
+    def _trade_events(self, trade: Traded) -> dict[str, Mapping[str, object]]:
+        """What is told of a trade, by stream."""
+        return {"trade": markets.trade_event(trade)}
+
+    def _depth_event(self, market: Market, changed: set[tuple[Side, Decimal]], first: int, now: int) -> Mapping[str, object]:
+        return markets.depth_update(market, changed, first, now)
+
+    def _touch_event(self, market: Market, now: int) -> Mapping[str, object]:
+        return markets.book_ticker_event(market)
 
     def _publish_bars(self, market: Market, second: int) -> None:
         symbol = market.pair.symbol
-        prefix = f"{symbol.lower()}@kline_"
+        prefix = self._channel(market, "kline_")
         wanted = [channel for channel in self._venue.hub.channels() if channel.startswith(prefix)]
         history = self._venue.histories[symbol]
         for channel in wanted:
@@ -105,15 +129,15 @@ class MarketMaker:
 
     def _publish_depth(self, market: Market, now: int, *, slow: bool) -> None:
         """Book changes since the last time: each tenth of a second, and collected, each second."""
-        symbol, book = market.pair.symbol.lower(), market.book
-        first, self._fast[market.pair.symbol] = self._fast[market.pair.symbol] + 1, book.version
+        symbol, book, hub = market.pair.symbol, market.book, self._venue.hub
+        first, self._fast[symbol] = self._fast[symbol] + 1, book.version
         changed, book.changed = book.changed, set()
-        hub = self._venue.hub
-        slow_channels = [c for c in (f"{symbol}@depth", f"{symbol}@depth@1000ms") if hub.wants(c)]
-        if changed and hub.wants(f"{symbol}@depth@100ms"):
-            hub.publish(f"{symbol}@depth@100ms", markets.depth_update(market, changed, first, now))
-        if changed and hub.wants(f"{symbol}@bookTicker"):
-            hub.publish(f"{symbol}@bookTicker", markets.book_ticker_event(market))
+        fast, touch = self._channel(market, "depth@100ms"), self._channel(market, "bookTicker")
+        if changed and hub.wants(fast):
+            hub.publish(fast, self._depth_event(market, changed, first, now))
+        if changed and hub.wants(touch):
+            hub.publish(touch, self._touch_event(market, now))
+        slow_channels = [c for c in (self._channel(market, name) for name in self.slow_depth) if hub.wants(c)]
         if not slow_channels:
             self._slow.pop(symbol, None)
             return
@@ -122,4 +146,4 @@ class MarketMaker:
         if slow and (collected or changed):
             del self._slow[symbol]
             for channel in slow_channels:
-                hub.publish(channel, markets.depth_update(market, collected | changed, since, now))
+                hub.publish(channel, self._depth_event(market, collected | changed, since, now))

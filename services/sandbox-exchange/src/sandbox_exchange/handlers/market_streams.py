@@ -1,19 +1,48 @@
-"""Market streams: `/ws`, `/ws/<stream>` and `/stream?streams=...` with SUBSCRIBE and UNSUBSCRIBE."""
+"""Market streams, raw (`/ws`, `/ws/<stream>`) and combined (`/stream?streams=...`), with SUBSCRIBE and UNSUBSCRIBE."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from sandbox_exchange.domain.market.history import INTERVALS
+from sandbox_exchange.handlers.channels import FUTURES
 from sandbox_exchange.handlers.streams import Connection, Hub, Wrap
-from sandbox_exchange.handlers.venue import Venue
 
-_STREAM = re.compile(r"^([a-z0-9]+)@(trade|bookTicker|depth(@100ms|@1000ms)?|kline_(\w+))$")
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a market's streams are called and where they are. `prefix` is that of its channels.
+
+    `pattern` has the groups `symbol` and `interval`. A raw path's streams may follow it (`/ws/btcusdt@trade`).
+    """
+
+    pattern: re.Pattern[str]
+    prefix: str
+    raw: tuple[str, ...]
+    combined: tuple[str, ...]
+
+
+SPOT = Dialect(
+    re.compile(r"^(?P<symbol>[a-z0-9]+)@(trade|bookTicker|depth(@100ms|@1000ms)?|kline_(?P<interval>\w+))$"),
+    "",
+    ("/ws",),
+    ("/stream",),
+)
+FUTURES_STREAMS = Dialect(
+    re.compile(
+        r"^(?P<symbol>[a-z0-9]+)"
+        r"@(trade|aggTrade|bookTicker|markPrice(@1s)?|depth(@100ms|@500ms)?|kline_(?P<interval>\w+))$"
+    ),
+    FUTURES,
+    ("/public/ws", "/market/ws"),
+    ("/public/stream", "/market/stream"),
+)
 
 
 class Unintelligible(Exception):
@@ -28,18 +57,20 @@ class Unintelligible(Exception):
 class MarketStreams:
     """Public WebSocket streams."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
-        self._venue = venue
+    def __init__(self, hub: Hub, symbols: Container[str], dialect: Dialect) -> None:
         self._hub = hub
+        self._symbols = symbols
+        self._dialect = dialect
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/ws", self.raw), web.get("/ws/{streams:.+}", self.raw), web.get("/stream", self.combined)]
+        raw = [web.get(f"{path}{more}", self.raw) for path in self._dialect.raw for more in ("", "/{streams:.+}")]
+        return raw + [web.get(path, self.combined) for path in self._dialect.combined]
 
     async def raw(self, request: web.Request) -> web.WebSocketResponse:
         return await self._serve(request, request.match_info.get("streams", ""), _raw)
 
     async def combined(self, request: web.Request) -> web.WebSocketResponse:
-        return await self._serve(request, request.query.get("streams", ""), _combined)
+        return await self._serve(request, request.query.get("streams", ""), self._combined)
 
     async def _serve(self, request: web.Request, named: str, wrap: Wrap) -> web.WebSocketResponse:
         streams = [stream for stream in named.split("/") if stream]
@@ -49,7 +80,7 @@ class MarketStreams:
         def receive(connection: Connection, text: str) -> None:
             self._receive(connection, text, wrap)
 
-        return await self._hub.serve(request, receive, dict.fromkeys(streams, wrap))
+        return await self._hub.serve(request, receive, dict.fromkeys(map(self._channel, streams), wrap))
 
     def _receive(self, connection: Connection, text: str, wrap: Wrap) -> None:
         number: object = None
@@ -63,25 +94,31 @@ class MarketStreams:
     def _carry_out(self, connection: Connection, frame: Mapping[str, Any], wrap: Wrap) -> object:
         method, streams = frame.get("method"), frame.get("params", [])
         if method == "LIST_SUBSCRIPTIONS":
-            return sorted(connection.channels)
+            return sorted(channel.removeprefix(self._dialect.prefix) for channel in connection.channels)
         if method not in ("SUBSCRIBE", "UNSUBSCRIBE"):
             raise Unintelligible(2, f"Invalid request: unknown variant {method!r}.")
         if not isinstance(streams, list) or not all(isinstance(stream, str) for stream in streams):
             raise Unintelligible(2, "Invalid request: params must be a list of stream names.")
         for stream in streams:
             if method == "UNSUBSCRIBE":
-                self._hub.leave(connection, stream)
+                self._hub.leave(connection, self._channel(stream))
             elif self._is_known(stream):
-                self._hub.listen(connection, stream, wrap)
+                self._hub.listen(connection, self._channel(stream), wrap)
             else:
                 raise Unintelligible(2, f"Invalid request: unknown stream {stream!r}.")
         return None
 
     def _is_known(self, stream: str) -> bool:
-        match = _STREAM.match(stream)
-        if match is None or match[1].upper() not in self._venue.histories:
+        match = self._dialect.pattern.match(stream)
+        if match is None or match["symbol"].upper() not in self._symbols:
             return False
-        return match[4] is None or match[4] in INTERVALS
+        return match["interval"] is None or match["interval"] in INTERVALS
+
+    def _channel(self, stream: str) -> str:
+        return f"{self._dialect.prefix}{stream}"
+
+    def _combined(self, channel: str, payload: Mapping[str, object]) -> object:
+        return {"stream": channel.removeprefix(self._dialect.prefix), "data": payload}
 
 
 def _frame(text: str) -> Mapping[str, Any]:
@@ -96,7 +133,3 @@ def _frame(text: str) -> Mapping[str, Any]:
 
 def _raw(_: str, payload: Mapping[str, object]) -> object:
     return payload
-
-
-def _combined(channel: str, payload: Mapping[str, object]) -> object:
-    return {"stream": channel, "data": payload}

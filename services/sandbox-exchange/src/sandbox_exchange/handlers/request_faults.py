@@ -36,13 +36,34 @@ ENDPOINTS = {
     ("GET", "/ws-api/v3"): Endpoint.USER_STREAM,
     ("GET", "/ws"): Endpoint.MARKET_STREAM,
     ("GET", "/stream"): Endpoint.MARKET_STREAM,
+    ("POST", "/fapi/v1/order"): Endpoint.ORDER_PLACE,
+    ("DELETE", "/fapi/v1/order"): Endpoint.ORDER_CANCEL,
+    ("DELETE", "/fapi/v1/allOpenOrders"): Endpoint.ORDER_CANCEL,
+    ("GET", "/fapi/v1/order"): Endpoint.ORDER_QUERY,
+    ("GET", "/fapi/v1/allOrders"): Endpoint.ORDER_QUERY,
+    ("GET", "/fapi/v1/openOrders"): Endpoint.OPEN_ORDERS,
+    ("GET", "/fapi/v2/account"): Endpoint.ACCOUNT,
+    ("GET", "/fapi/v3/account"): Endpoint.ACCOUNT,
+    ("GET", "/fapi/v2/balance"): Endpoint.ACCOUNT,
+    ("GET", "/fapi/v3/balance"): Endpoint.ACCOUNT,
+    ("GET", "/fapi/v2/positionRisk"): Endpoint.ACCOUNT,
+    ("GET", "/fapi/v3/positionRisk"): Endpoint.ACCOUNT,
+    ("GET", "/fapi/v1/userTrades"): Endpoint.TRADES,
+    ("GET", "/fapi/v1/trades"): Endpoint.TRADES,
+    ("GET", "/fapi/v1/exchangeInfo"): Endpoint.EXCHANGE_INFO,
+    ("GET", "/fapi/v1/depth"): Endpoint.DEPTH,
+    ("GET", "/fapi/v1/klines"): Endpoint.KLINES,
+    ("POST", "/fapi/v1/listenKey"): Endpoint.USER_STREAM,
+    ("PUT", "/fapi/v1/listenKey"): Endpoint.USER_STREAM,
+    ("GET", "/private/ws"): Endpoint.USER_STREAM,
 }
+MARKET_STREAMS = ("/ws/", "/public/", "/market/")
 OPERATORS = ("/admin", "/health")
 
 
 def endpoint_of(method: str, path: str) -> Endpoint:
     """The endpoint a request is for."""
-    if path.startswith("/ws/"):
+    if path.startswith(MARKET_STREAMS):
         return Endpoint.MARKET_STREAM
     return ENDPOINTS.get((method, path), Endpoint.OTHER)
 

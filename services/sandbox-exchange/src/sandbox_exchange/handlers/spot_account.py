@@ -3,36 +3,23 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 from aiohttp import web
 
 from sandbox_exchange.domain.refusals import Refused, missing, no_such_order
-from sandbox_exchange.domain.spot.accounts import Account, Fill
+from sandbox_exchange.domain.spot.accounts import Fill
 from sandbox_exchange.domain.spot.commands import CancelAll, CancelOrder, PlaceOrder
 from sandbox_exchange.domain.spot.events import OrderAccepted, Traded
 from sandbox_exchange.domain.spot.exchange import find_order
 from sandbox_exchange.domain.spot.orders import ZERO, Order, OrderType, SelfTrade, Side, TimeInForce
 from sandbox_exchange.domain.wire import orders
-from sandbox_exchange.handlers.authentication import authenticate, without_signature
-from sandbox_exchange.handlers.doors import Handler, answer, query_text
+from sandbox_exchange.handlers.doors import Handler, answer
 from sandbox_exchange.handlers.parameters import Parameters
-from sandbox_exchange.handlers.request_faults import skew_of
+from sandbox_exchange.handlers.signing import Signed, SignedHandler, signed_by
 from sandbox_exchange.handlers.venue import Venue
 
 DETAILS = {"ACK", "RESULT", "FULL"}
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A request whose signature was checked."""
-
-    account: Account
-    parameters: Parameters
-
-
-type SignedHandler = Callable[[Signed], Awaitable[web.Response]]
 
 
 class SpotAccount:
@@ -54,17 +41,7 @@ class SpotAccount:
         ]
 
     def _signed(self, handler: SignedHandler) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            query = query_text(request)
-            # The engine sends a form body that claims to be JSON; the content type is not looked at.
-            body = (await request.read()).decode(errors="replace")
-            parameters = Parameters.parse(query, body)
-            signed = without_signature(query) + without_signature(body)
-            key = request.headers.get("X-MBX-APIKEY")
-            account = authenticate(self._venue.exchange, key, parameters, signed, self._venue.now() + skew_of(request))
-            return await handler(Signed(account, parameters))
-
-        return handle
+        return signed_by(self._venue, handler)
 
     async def place(self, signed: Signed) -> web.Response:
         command = read_order(signed)
@@ -83,7 +60,7 @@ class SpotAccount:
         return answer(payload)
 
     async def status(self, signed: Signed) -> web.Response:
-        number, client_id = _named(signed.parameters)
+        number, client_id = named(signed.parameters)
         symbol = self._symbol(signed)
         order = find_order(signed.account, symbol, number, client_id)
         if order is None:
@@ -93,7 +70,7 @@ class SpotAccount:
         return answer(payload)
 
     async def cancel(self, signed: Signed) -> web.Response:
-        number, client_id = _named(signed.parameters)
+        number, client_id = named(signed.parameters)
         symbol = self._symbol(signed)
         cancel_id = signed.parameters.client_id("newClientOrderId") or ""
         self._venue.tell(CancelOrder(signed.account.id, symbol, number, client_id, cancel_id))
@@ -126,7 +103,7 @@ class SpotAccount:
         if first is not None:
             chosen = known[bisect_left(known, first, key=lambda order: order.id) :][:limit]
         else:
-            chosen = _between(known, since, until, limit, lambda order: order.placed_at)
+            chosen = between(known, since, until, limit, lambda order: order.placed_at)
         payload = [orders.order_status(order) for order in chosen]
         await self._venue.settled()
         return answer(payload)
@@ -141,7 +118,7 @@ class SpotAccount:
             known = known[bisect_left(known, first, key=lambda fill: fill.trade.trade) :]
         if number is not None:
             known = [fill for fill in known if fill.order.id == number]
-        chosen = known[:limit] if first is not None else _between(known, since, until, limit, lambda fill: fill.trade.at)
+        chosen = known[:limit] if first is not None else between(known, since, until, limit, lambda fill: fill.trade.at)
         payload = [orders.own_trade(fill, self._assets(fill.order)) for fill in chosen]
         await self._venue.settled()
         return answer(payload)
@@ -195,14 +172,15 @@ def read_order(signed: Signed) -> PlaceOrder:
     return PlaceOrder(signed.account.id, symbol, side, kind, quantity, price, quote_quantity, in_force, client_id, prevention)
 
 
-def _named(parameters: Parameters) -> tuple[int | None, str | None]:
+def named(parameters: Parameters) -> tuple[int | None, str | None]:
+    """How a request names an order: by exchange id, client id or both. Raises Refused when it does not."""
     number, client_id = parameters.integer("orderId"), parameters.get("origClientOrderId")
     if number is None and client_id is None:
         raise missing("origClientOrderId") if parameters.get("symbol") else missing("symbol")
     return number, client_id
 
 
-def _between[T](known: Sequence[T], since: int | None, until: int | None, limit: int, time: Callable[[T], int]) -> list[T]:
+def between[T](known: Sequence[T], since: int | None, until: int | None, limit: int, time: Callable[[T], int]) -> list[T]:
     """Entries of a time-ordered list between two times (inclusive): the first ones after `since`, else the latest."""
     start = 0 if since is None else bisect_left(known, since, key=time)
     end = len(known) if until is None else bisect_left(known, until + 1, key=time)

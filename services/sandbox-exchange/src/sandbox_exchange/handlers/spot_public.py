@@ -71,9 +71,9 @@ class SpotPublic:
         interval = parameters.text("interval")
         if interval not in INTERVALS:
             raise Refused(-1120, "Invalid interval.")
-        start, end = _span(parameters, interval, self._venue.now())
+        start, end = span(parameters, interval, self._venue.now())
         limit = parameters.limit(500, 1000)
-        bars = await self._venue.bars(symbol, interval, *_window(interval, start, end, limit))
+        bars = await self._venue.bars(symbol, interval, *window(interval, start, end, limit))
         return answer([markets.kline(bar) for bar in (bars[:limit] if start is not None else bars[-limit:])])
 
     async def average_price(self, request: web.Request) -> web.Response:
@@ -119,14 +119,14 @@ class SpotPublic:
         return [state.market(str(name)) for name in names], False
 
 
-def _span(parameters: Parameters, interval: str, now: int) -> tuple[int | None, int]:
+def span(parameters: Parameters, interval: str, now: int) -> tuple[int | None, int]:
     """The seconds `startTime` and the one after `endTime` (ms) stand for; bars open in between."""
     start, end = parameters.integer("startTime"), parameters.integer("endTime")
     last = (now if end is None else min(end, now)) // 1000 + 1
     return (None if start is None else -(-start // 1000)), last
 
 
-def _window(interval: str, start: int | None, end: int, limit: int) -> tuple[int, int]:
+def window(interval: str, start: int | None, end: int, limit: int) -> tuple[int, int]:
     """The part of the span that can hold `limit` bars: from its start when that is given, else up to its end."""
     reach = (limit + 1) * (31 * DAY_SECONDS if interval == "1M" else INTERVALS[interval])
     if start is None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from sandbox_exchange.domain.faults.board import Faults
 from sandbox_exchange.domain.faults.fault import Endpoint, Firing, Kind, Occasion
+from sandbox_exchange.handlers.channels import account_of, symbol_of
 from sandbox_exchange.handlers.streams import Hub
-from sandbox_exchange.handlers.venue import Venue, account_of
+from sandbox_exchange.handlers.venue import Venue
 
 CUTS = (Kind.CUT_SOCKET, Kind.MAINTENANCE)
 EVENTS = (Kind.DROP_EVENTS, Kind.DUPLICATE_EVENTS, Kind.REORDER_EVENTS)
@@ -52,9 +53,9 @@ class StreamFaults:
     def _occasion(self, channel: str, payload: Payload) -> Occasion:
         account = account_of(channel)
         if account is None:
-            return Occasion(Endpoint.MARKET_STREAM, symbol=channel.partition("@")[0].upper())
+            return Occasion(Endpoint.MARKET_STREAM, symbol=symbol_of(channel))
         key = self._venue.exchange.state.accounts[account].api_key
-        return Occasion(Endpoint.USER_STREAM, account, key, str(payload.get("s", "")))
+        return Occasion(Endpoint.USER_STREAM, account, key, _symbol(payload))
 
     def _hold(self, channel: str, payload: Payload, firing: Firing) -> None:
         self._held[channel] = payload
@@ -71,3 +72,9 @@ class StreamFaults:
         if timer is not None:
             timer.cancel()
         return self._held.pop(channel, None)
+
+
+def _symbol(payload: Payload) -> str:
+    """The symbol an account's event is about; a futures report has it inside. Empty when it is about none or several."""
+    inside = payload.get("o")
+    return str((inside if isinstance(inside, dict) else payload).get("s", ""))

@@ -122,6 +122,11 @@ class Hub:
             connection.cut()
             self.forget(connection)
 
+    def silence(self, channel: str) -> None:
+        """Tell nobody of a channel any more; the connections stay."""
+        for connection in tuple(self._listeners.get(channel, ())):
+            self.leave(connection, channel)
+
     async def serve(
         self, request: web.Request, receive: Callable[[Connection, str], None], listens: Mapping[str, Wrap]
     ) -> web.WebSocketResponse:

@@ -13,9 +13,10 @@ from sandbox_exchange.domain.faults.board import Faults
 from sandbox_exchange.domain.faults.fault import BEFORE, Endpoint, Kind, Occasion
 from sandbox_exchange.domain.refusals import Refused
 from sandbox_exchange.handlers.authentication import authenticate
+from sandbox_exchange.handlers.channels import user_channel
 from sandbox_exchange.handlers.parameters import Parameters
 from sandbox_exchange.handlers.streams import Connection, Hub, Wrap
-from sandbox_exchange.handlers.venue import Venue, user_channel
+from sandbox_exchange.handlers.venue import Venue
 
 RATE_LIMITS = [{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000, "count": 2}]
 

@@ -14,9 +14,8 @@ from sandbox_exchange.domain.spot.events import Deposited, Event, OrderAccepted,
 from sandbox_exchange.domain.spot.exchange import Exchange
 from sandbox_exchange.domain.spot.orders import HOUSE
 from sandbox_exchange.domain.wire import markets, reports
+from sandbox_exchange.handlers.channels import user_channel
 from sandbox_exchange.handlers.streams import Hub
-
-_USER = "user:"
 
 
 class EventJournal(Protocol):
@@ -33,16 +32,6 @@ class TimeSource(Protocol):
     def now(self) -> int: ...
 
 
-def user_channel(account: str) -> str:
-    """The channel of an account's user stream."""
-    return f"{_USER}{account}"
-
-
-def account_of(channel: str) -> str | None:
-    """The account whose user stream a channel is; None for a market's channel."""
-    return channel.removeprefix(_USER) if channel.startswith(_USER) else None
-
-
 class Venue:
     """One exchange with its journal, clock, market history and listeners."""
 
@@ -52,6 +41,7 @@ class Venue:
         self.exchange = exchange
         self.clock = clock
         self.hub = hub
+        self.markets = exchange.state.markets
         self.histories = {
             symbol: History(market.pair, processes[symbol], market.prices_set, market.trades)
             for symbol, market in exchange.state.markets.items()
@@ -95,12 +85,7 @@ class Venue:
 
     async def bars(self, symbol: str, interval: str, start: int, end: int) -> list[Bar]:
         """Bars that open in seconds `start` <= t < `end`; other work goes on while far days are computed."""
-        history, now = self.histories[symbol], self.now() // 1000
-        start, end = max(start, FIRST_DAY * DAY), min(end, now + 1)
-        for day in range(interval_start(interval, start) // DAY, (end - 1) // DAY + 1):
-            history.warm(day, interval)
-            await asyncio.sleep(0)
-        return history.bars(interval, start, end, now)
+        return await bars_of(self.histories[symbol], interval, start, end, self.now() // 1000)
 
     def _observe(self, event: Event) -> None:
         """Note what listeners will be told, while the state is exactly this event's outcome."""
@@ -143,3 +128,12 @@ class Venue:
             payload = reports.account_position(self.exchange.state.accounts[account], sorted(assets), at)
             self._messages.append((user_channel(account), payload))
         self._touched = {}
+
+
+async def bars_of(history: History, interval: str, start: int, end: int, now: int) -> list[Bar]:
+    """Bars of a history that open in seconds `start` <= t < `end`, up to `now`; other work goes on in between."""
+    start, end = max(start, FIRST_DAY * DAY), min(end, now + 1)
+    for day in range(interval_start(interval, start) // DAY, (end - 1) // DAY + 1):
+        history.warm(day, interval)
+        await asyncio.sleep(0)
+    return history.bars(interval, start, end, now)

@@ -92,7 +92,7 @@ class History:
         self, pair: Pair, process: PriceProcess, prices_set: Sequence[PriceSet], trades: Mapping[int, list[Traded]]
     ) -> None:
         self.pair = pair
-        self._process = process
+        self.process = process
         self._prices_set = prices_set
         self._trades = trades
         self._days: OrderedDict[tuple[int, int], Seconds] = OrderedDict()
@@ -106,7 +106,7 @@ class History:
 
     def raw_ticks(self, at: int) -> int:
         """The process's own price in the second `at`, before any price set by the operator."""
-        return int(self._process.day(at // DAY).ticks[at % DAY])
+        return int(self.process.day(at // DAY).ticks[at % DAY])
 
     def bars(self, interval: str, start: int, end: int, now: int) -> list[Bar]:
         """The bars that open in seconds `start` <= t < `end`, oldest first; the bar of `now` is what it is so far."""
@@ -189,7 +189,7 @@ class History:
         return day
 
     def _scaled(self, number: int) -> Seconds:
-        day = self._process.day(number)
+        day = self.process.day(number)
         ticks = day.ticks
         for change in self._prices_set:
             first = max(change.at // 1000 - number * DAY, 0)

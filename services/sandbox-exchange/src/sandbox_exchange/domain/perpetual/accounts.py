@@ -76,6 +76,7 @@ class FuturesAccount:
     by_client_id: dict[tuple[str, str], FuturesOrder] = field(default_factory=dict)
     orders_by_symbol: dict[str, list[FuturesOrder]] = field(default_factory=dict)
     fills: dict[str, list[FuturesFill]] = field(default_factory=dict)
+    realised: dict[PositionKey, Decimal] = field(default_factory=dict)
     income: list[Income] = field(default_factory=list)
 
     def leverage(self, symbol: str) -> int:
@@ -93,6 +94,12 @@ class FuturesAccount:
         self.wallet += income.amount
         self.income.append(income)
         self.updated_at = income.at
+
+    def add_fill(self, fill: FuturesFill) -> None:
+        """Note a fill, and what its position has made so far."""
+        self.fills.setdefault(fill.trade.symbol, []).append(fill)
+        key = fill.trade.symbol, fill.order.position_side
+        self.realised[key] = self.realised.get(key, ZERO) + fill.profit
 
     def add_order(self, order: FuturesOrder) -> None:
         """Note an order; a client id that is used again names the newest order."""

@@ -109,7 +109,7 @@ class State:
         for order_id, is_maker in ((event.taker, False), (event.maker, True)):
             if order_id != HOUSE:
                 order = self.orders[order_id]
-                self.account(order.account).fills.setdefault(event.symbol, []).append(FuturesFill(event, order, is_maker))
+                self.account(order.account).add_fill(FuturesFill(event, order, is_maker))
 
     def restore(self, order: FuturesOrder) -> None:
         """Put an order of a snapshot in its place; orders come in the order of their ids, so queues keep their priority."""
