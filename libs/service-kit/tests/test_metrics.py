@@ -64,6 +64,26 @@ async def test_commands_are_counted_by_class_and_outcome(make_service, bus):
     assert samples["process_resident_memory_bytes", frozenset()] > 0
 
 
+async def test_a_start_is_told_by_stage_until_the_service_is_ready(make_service, database_url):
+    service = make_service("accounts", log=EventLog(database_url, context="accounts"))
+    reasons: list[str | None] = ["not yet"]
+    service.readiness("patience", lambda: reasons[-1])
+    await service.start()
+
+    async def stages() -> dict[str, float]:
+        samples = await scrape(service)
+        return {dict(labels)["stage"]: at for (name, labels), at in samples.items() if name == "hummingbus_start_seconds"}
+
+    assert list(await stages()) == ["imports", "database", "nats", "hooks", "serving"]
+    reasons.append(None)
+
+    async def ready() -> bool:
+        return "checks" in await stages()
+
+    await eventually(ready, 30)
+    assert all(seconds > 0 for seconds in (await stages()).values())
+
+
 async def test_log_relay_and_view_are_measured(make_service, database_url):
     accounts = make_service("accounts", log=EventLog(database_url, context="accounts"))
     reader = EventLog(database_url, context="trading", tables=[NamesView.metadata])

@@ -28,6 +28,7 @@ from service_kit.received import Backlog, ForeignView, Received
 from service_kit.relay import Relay
 from service_kit.running import run, until_done, version_of, within
 from service_kit.settings import ServiceSettings
+from service_kit.start_clock import StartClock
 from service_kit.supervisor import Supervisor
 from service_kit.telemetry import Tracing
 from service_kit.wire import Answer
@@ -76,6 +77,7 @@ class Service:
         self._start_hooks: list[Callable[[], Awaitable[None]]] = []
         self._stop_hooks: list[tuple[Callable[[], Awaitable[None]], float]] = []
         self._phase: str | None = "not started"
+        self._clock = StartClock(self.metrics)
         self._plumbing = Supervisor(self._observation.restarted)
         self._relay = None if log is None else Relay(self.bus, log, log.context, self._observation)
         self._health = Health(service=name, version=self._version, replica=settings.replica, venue=settings.venue)
@@ -174,14 +176,17 @@ class Service:
 
         NATS, the database and hooks are tried until they are there. Raises OSError when the health port is taken.
         """
+        self._clock.begin()
         await self._health_server.start()
         if self.log is not None:
             self._phase = "waiting for the database"
             await until_done("event log", self.log.start, self._held_up)
+            self._clock.ended("database")
         self._plumbing.start("event loop", self._observation.watch_loop)
         self._phase = "waiting for NATS"
         await self.bus.start()
         await self._commands.connect()
+        self._clock.ended("nats")
         if self._relay is not None:
             self._plumbing.start("relay", self._relay.run)
         for name, view in self._views.items():
@@ -189,9 +194,12 @@ class Service:
         self._phase = "running start hooks"
         for hook in self._start_hooks:
             await until_done("start hook", hook, self._held_up)
+        self._clock.ended("hooks")
         await self._serve()
+        self._clock.ended("serving")
         self._phase = None
         logger.info("service started", extra={"version": self._version, "venue": self.settings.venue})
+        self._plumbing.start("readiness", self._tell_ready)
 
     async def stop(self) -> None:
         """Stop all in the opposite order, answering what was taken; also after a start that was cancelled."""
@@ -215,6 +223,13 @@ class Service:
         await asyncio.to_thread(self.tracing.stop)
         logger.info("service stopped")
 
+    async def _tell_ready(self) -> None:
+        await self._clock.until(self._is_ready)
+        logger.info("service ready", extra={"start_seconds": self._clock.stages})
+
+    def _is_ready(self) -> bool:
+        return bool(self._health.body()["status"] == "ready")
+
     def _held_up(self, reason: str) -> None:
         self._phase = reason
 
@@ -233,7 +248,7 @@ class Service:
 
     def _declare_own_checks(self) -> None:
         self.bus.on_reconnect(self._observation.nats_reconnected)
-        self._observation.watch_service(lambda: self._health.body()["status"] == "ready", lambda: self.leases.held)
+        self._observation.watch_service(self._is_ready, lambda: self.leases.held)
         self._health.add("service", lambda: self._phase)
         self._health.add("bus", lambda: None if self.bus.connected else "NATS cannot be reached")
         self._health.add("tasks", self._failing_tasks)
