@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 
 from service_kit.asyncapi import Document
 from service_kit.bus import Bus
-from service_kit.commands import Commands, Subscription
+from service_kit.commands import Commands, SessionSubscription
 from service_kit.dispatch import Dispatcher
 from service_kit.health import Health, HealthServer
 from service_kit.leases import Leases
@@ -90,10 +90,10 @@ class Service:
 
     async def session_command[C: Command, R: Reply](
         self, command: type[C], handler: Callable[[C, Metadata], Awaitable[R]], *, account: str, connector: str
-    ) -> Subscription:
+    ) -> SessionSubscription:
         """Serve a command for one session from now until the subscription is stopped; only its lease holder may."""
         subject = naming.session_command_subject(account, connector, command)
-        subscription = self._commands.serve(command, handler, subject=subject)
+        subscription = self._commands.session(command, handler, subject)
         await subscription.start()
         return subscription
 
