@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
 import pytest
 from accounts_log import STREAM, create_accounts, published, published_names
 from contracts import naming
@@ -50,6 +51,19 @@ async def test_a_commit_is_published_at_once(log, bus, supervisor):
     await asyncio.sleep(0.5)
     await create_accounts(log, "now")
     await subscription.next_msg(timeout=0.3)
+
+
+async def test_a_commit_hidden_behind_another_transaction_is_published_once_that_ends(log, bus, supervisor, database_url):
+    supervisor.start("relay", Relay(bus, log, "accounts").run)
+    await create_accounts(log, "warm")
+    await eventually(lambda: has(bus, ["warm"]))
+    connection = await asyncpg.connect(database_url)
+    async with connection.transaction():
+        await connection.execute("SELECT pg_current_xact_id()")
+        await create_accounts(log, "hidden")
+        assert await published_names(bus) == ["warm"]
+    await eventually(lambda: has(bus, ["warm", "hidden"]))
+    await connection.close()
 
 
 async def test_it_goes_on_where_the_stream_ends(log, bus, supervisor):

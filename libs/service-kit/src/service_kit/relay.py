@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 BATCH = 500
 ACKNOWLEDGED_WITHIN = 3.0
 """Seconds. Publishes in flight when the server dies are given up after that, and are safe to repeat."""
-FIRST_POLL, LONGEST_POLL = 0.01, 1.0
+HIDDEN_POLL, FIRST_POLL, LONGEST_POLL = 0.002, 0.01, 1.0
+"""Seconds until the next look at the feed: when a commit is still hidden, after something was published, and when idle."""
 STREAM_CHECK = 15.0
 """Seconds between two looks at an idle stream: was it wiped?"""
 
@@ -62,6 +63,7 @@ class Relay:
         self._with_ids = True
         self._resumed = False
         self._woken = asyncio.Event()
+        self._poll, self._waited = FIRST_POLL, 0.0
         self._trouble: str | None = "not started"
         self._incomplete: str | None = None
         log.on_commit(self._woken.set)
@@ -84,8 +86,9 @@ class Relay:
             try:
                 if not self._resumed:
                     await self._resume()
-                if not await self._publish_next():
-                    self._trouble = None
+                published = await self._publish_next()
+                attempt, self._trouble = 0, None
+                if published < BATCH:
                     await self._idle()
             except (_Overtaken, Unavailable, *NATS_AWAY) as error:
                 attempt += 1
@@ -93,8 +96,6 @@ class Relay:
                 self._trouble = f"{self._stream}: {type(error).__name__} {error}".rstrip()
                 logger.warning("relay starts over: %s", self._trouble)
                 await asyncio.sleep(backoff(attempt, first=0.05, longest=3))
-                continue
-            attempt, self._trouble = 0, None
 
     async def drain(self) -> None:
         """Wait until all that is in the feed now is on the stream; the caller sets the time limit."""
@@ -107,25 +108,22 @@ class Relay:
         self._woken.set()
 
     async def _idle(self) -> None:
-        """Return when there may be something to publish, or when the stream should be looked at again.
+        """Return at a commit, or when it is time to look again.
 
-        After a commit its events may still be hidden behind another transaction of the cluster, so the first polls are close.
+        A commit's events may still be hidden behind another transaction of the cluster: then the next looks are close.
         """
-        poll, waited = FIRST_POLL, 0.0
-        while waited < STREAM_CHECK:
-            try:
-                async with asyncio.timeout(poll):
-                    await self._woken.wait()
-                poll = FIRST_POLL
-                self._woken.clear()
-            except TimeoutError:
-                waited += poll
-                poll = min(poll * 4, LONGEST_POLL)
-            if not self._resumed or await self._log.feed(self._after, 1):
-                return
-        info = await self._jetstream.stream_info(self._stream)
-        if info.state.last_seq != self._last_sequence or info.state.messages == 0:
-            self._resumed = False
+        try:
+            async with asyncio.timeout(self._poll):
+                await self._woken.wait()
+            self._poll = HIDDEN_POLL
+        except TimeoutError:
+            self._waited += self._poll
+            self._poll = min(self._poll * 4, LONGEST_POLL)
+        if self._waited >= STREAM_CHECK:
+            self._waited = 0.0
+            info = await self._jetstream.stream_info(self._stream)
+            if info.state.last_seq != self._last_sequence or info.state.messages == 0:
+                self._resumed = False
 
     @property
     def _jetstream(self) -> JetStreamContext:
@@ -166,12 +164,13 @@ class Relay:
         else:
             self._incomplete = None
 
-    async def _publish_next(self) -> bool:
-        """Publish one batch; False when there is nothing to publish."""
+    async def _publish_next(self) -> int:
+        """Publish one batch; the number of its events."""
+        # Before the feed is read: who commits after this wakes the relay again.
         self._woken.clear()
         batch = await self._log.feed(self._after, BATCH)
         if not batch:
-            return False
+            return 0
         # Side by side, and each checked by the server against the one before. Not `publish_async`: with nats-py 2.16 it
         # never ends when the server refuses.
         began = time.perf_counter()
@@ -182,7 +181,8 @@ class Relay:
                 raise outcome
             self._advance(recorded, outcome)
             self._observation.published(recorded, time.perf_counter() - began)
-        return True
+        self._poll, self._waited = FIRST_POLL, 0.0
+        return len(batch)
 
     async def _publish(self, recorded: Recorded, last_sequence: int) -> PubAck:
         headers = event_headers(recorded)
