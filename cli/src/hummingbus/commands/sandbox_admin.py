@@ -38,7 +38,7 @@ class SandboxAdmin:
         return SandboxAdmin(f"http://{LOOPBACK}:{port}", token)
 
     def create_account(self, balances: dict[str, Decimal]) -> dict[str, Any]:
-        """A new account: `{"api_key", "api_secret", "account_id", "balances"}`. Without balances it gets the default funds."""
+        """A new account: its keys and balances. Without balances it gets the default funds, spot and futures."""
         return self._post("/admin/accounts", {"balances": _texts(balances)} if balances else {})
 
     def deposit(self, api_key: str, asset: str, amount: Decimal) -> dict[str, Any]:
@@ -52,6 +52,25 @@ class SandboxAdmin:
     def set_price(self, symbol: str, price: Decimal) -> dict[str, Any]:
         """Move the market of a symbol, e.g. `BTCUSDT`, to a price."""
         return self._post("/admin/prices", {"symbol": symbol, "price": format(price, "f")})
+
+    def deposit_futures(self, api_key: str, amount: Decimal) -> dict[str, Any]:
+        """Add USDT to an account's futures wallet; its futures side."""
+        return self._post("/admin/futures/deposits", {"api_key": api_key, "amount": format(amount, "f")})
+
+    def withdraw_futures(self, api_key: str, amount: Decimal) -> dict[str, Any]:
+        """Take USDT that is not needed as margin from an account's futures wallet; its futures side."""
+        return self._post("/admin/futures/withdrawals", {"api_key": api_key, "amount": format(amount, "f")})
+
+    def settle_funding(self, symbol: str | None, rate: Decimal | None) -> dict[str, Any]:
+        """Settle funding now, of one contract or of all, at the rate as it stands or at another: `{"settled": [...]}`."""
+        wanted = {"symbol": symbol, "rate": None if rate is None else format(rate, "f")}
+        return self._post("/admin/futures/funding", {name: value for name, value in wanted.items() if value is not None})
+
+    def funding_interval(self, seconds: int | None) -> dict[str, Any]:
+        """Set how many seconds eight hours of funding take, or only tell: `{"seconds", "next_funding"}` (ms)."""
+        body = None if seconds is None else {"seconds": seconds}
+        told: dict[str, Any] = self._call("GET" if body is None else "POST", "/admin/futures/funding-interval", body)
+        return told
 
     def ledger(self, api_key: str) -> dict[str, Any]:
         """Every order, trade and balance of an account, numbers as exact text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import typer
@@ -29,3 +30,22 @@ def show(document: dict[str, Any], *, as_json: bool) -> None:
         return
     for name, value in document.items():
         typer.echo(f"{name:<12} {value if isinstance(value, str) else json.dumps(value)}")
+
+
+def decimal_of(text: str) -> Decimal:
+    """The number of an argument; anything else ends the command with code 1."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        fail(f"{text}: not a decimal number")
+    if not number.is_finite():
+        fail(f"{text}: not a decimal number")
+    return number
+
+
+def amount_of(text: str) -> Decimal:
+    """The number above zero of an argument; anything else ends the command with code 1."""
+    number = decimal_of(text)
+    if number <= 0:
+        fail(f"{text}: expected a number above 0")
+    return number
