@@ -248,6 +248,12 @@ async def test_a_body_that_is_too_large(http: httpx.AsyncClient) -> None:
     assert response.status_code == 413
 
 
+@pytest.mark.parametrize("body", ["0.0", "1.5", "0", "true", "null", '""', "[]"])
+@pytest.mark.parametrize("path", ["/portfolio/history", "/portfolio/state", "/trading/orders/search"])
+async def test_a_body_that_is_no_object(http: httpx.AsyncClient, path: str, body: str) -> None:
+    assert (await http.post(path, content=body, headers=JSON)).status_code == 422
+
+
 @pytest.mark.parametrize(("names", "status"), [(1000, 200), (1001, 422)])
 async def test_the_longest_list(http: httpx.AsyncClient, names: int, status: int) -> None:
     response = await http.post("/trading/orders/search", json={"account_names": ["a"] * names})
