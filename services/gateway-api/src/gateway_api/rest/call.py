@@ -39,10 +39,12 @@ class ExactRequest(Request):
             body = await self.body()
             nesting.check(body, _gateway(self).bounds.depth)
             try:
-                self._json = json.loads(body, parse_float=_exact, parse_constant=_not_json)
+                parsed = json.loads(body, parse_float=_exact, parse_constant=_not_json)
             except UnicodeDecodeError as error:
                 msg = "not UTF-8"
                 raise json.JSONDecodeError(msg, "", error.start) from error
+            # FastAPI reads models from attributes too: a Decimal is an object, and would be a model with defaults only.
+            self._json = float(parsed) if isinstance(parsed, Decimal) else parsed
         return self._json
 
 
