@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from decimal import Decimal
+from math import inf
 from typing import Any
 
 import pytest
@@ -72,7 +73,7 @@ def queries(log: EventLog, safe: Vault, trading: Any, clock: list[float]) -> Que
 
 
 async def state(queries: Queries, **filters: Any) -> Any:
-    return json.loads(await queries.portfolio_state(GetPortfolioState(**filters), Metadata()))
+    return json.loads((await queries.portfolio_state(GetPortfolioState(**filters), Metadata())).body)
 
 
 @pytest.mark.usefixtures("credentials")
@@ -93,6 +94,23 @@ async def test_a_report_without_a_credential_leaves_no_trace(log: EventLog, comm
     await report(log, 2, balance("USDT", "5"))
     assert await state(queries) == {}
     assert await log.fetch("SELECT FROM balances") == []
+
+
+@pytest.mark.usefixtures("credentials")
+async def test_an_answer_is_kept_no_longer_than_its_prices_are_fresh(
+    log: EventLog, queries: Queries, trading: Any, clock: list[float]
+) -> None:
+    async def seconds() -> float:
+        return (await queries.portfolio_state(GetPortfolioState(), Metadata())).seconds
+
+    trading.known_rates = {"BTC": Decimal(1)}
+    assert await seconds() == inf
+    await report(log, 1, balance("BTC", "1"))
+    assert await seconds() == 5.0
+    clock[0] += 3
+    assert await seconds() == 2.0
+    clock[0] += 3
+    assert await seconds() == 5.0
 
 
 @pytest.mark.usefixtures("credentials")
@@ -181,14 +199,14 @@ async def test_refresh_shows_at_once_and_names_what_failed(log: EventLog, querie
 async def test_lists_and_distributions(log: EventLog, queries: Queries) -> None:
     await report(log, 1, balance("USDT", "1"))
     await report(log, 1, balance("USDT", "3"), account="b")
-    assert json.loads(await queries.list_accounts(ListAccounts(), Metadata())) == ["a", "b"]
-    assert json.loads(await queries.list_credentials(ListCredentials(account="a"), Metadata())) == ["binance", "kraken"]
+    assert json.loads((await queries.list_accounts(ListAccounts(), Metadata())).body) == ["a", "b"]
+    assert json.loads((await queries.list_credentials(ListCredentials(account="a"), Metadata())).body) == ["binance", "kraken"]
     with pytest.raises(AccountUnknown):
         await queries.list_credentials(ListCredentials(account="nobody"), Metadata())
     both = GetPortfolioDistribution(account_names=("a", "b"))
-    tokens = json.loads(await queries.portfolio_distribution(both, Metadata()))
+    tokens = json.loads((await queries.portfolio_distribution(both, Metadata())).body)
     assert tokens["distribution"][0]["accounts"]["b"]["percentage"] == 75.0
-    accounts = json.loads(await queries.accounts_distribution(GetAccountsDistribution(), Metadata()))
+    accounts = json.loads((await queries.accounts_distribution(GetAccountsDistribution(), Metadata())).body)
     assert [entry["account"] for entry in accounts["distribution"]] == ["b", "a"]
 
 

@@ -66,6 +66,7 @@ def _owner(context: str, asks: tuple[str, ...]) -> Access:
         *asks,
         naming.event_stream_subjects(context),
         naming.wakes_of(context),
+        naming.changes_subject(context),
         naming.DEAD_LETTER_SUBJECTS,
         naming.bucket_subjects(naming.LEASE_BUCKET),
         *_jetstream_account(),
@@ -96,7 +97,9 @@ def _gateway() -> Access:
         *(subject for stream in (*streams, answers) for subject in _consume(stream)),
     ]
     events = [naming.event_stream_subjects(context) for context in CONTEXTS]
-    subscribe = [naming.inbox("gateway-api"), naming.queries_of("gateway-api"), naming.commands_of("gateway-api"), *events]
+    changes = [naming.changes_subject(context) for context in CONTEXTS]
+    asked = [naming.queries_of("gateway-api"), naming.commands_of("gateway-api")]
+    subscribe = [naming.inbox("gateway-api"), *asked, *events, *changes]
     return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL, REVEAL_PASSWORD, ROTATE))
 
 

@@ -19,6 +19,8 @@ HEADER_RECORDED_AT = "Hb-Recorded-At"
 HEADER_STATUS = "Hb-Status"
 """On replies: the HTTP status the gateway answers with, e.g. `200`, `404`."""
 HEADER_RETRY_AFTER = "Hb-Retry-After"
+HEADER_KEEP = "Hb-Keep"
+"""On replies to queries: `<owner> <seconds>`, the process that answers and for how long its answer may be kept."""
 HEADER_DEDUPLICATION = "Nats-Msg-Id"
 HEADER_EXPECTED_LAST_SEQUENCE = "Nats-Expected-Last-Sequence"
 HEADER_EXPECTED_LAST_SUBJECT_SEQUENCE = "Nats-Expected-Last-Subject-Sequence"
@@ -148,6 +150,11 @@ def health_subject(service: str) -> str:
 def relay_wake_subject(context: str) -> str:
     """A core NATS ping after a commit, so that the relay does not wait for its next poll."""
     return f"wake.{context}.relay"
+
+
+def changes_subject(context: str) -> str:
+    """Where the owner of a context tells on core NATS that rows changed on which its answers depend: `chg.<context>`."""
+    return f"chg.{context}"
 
 
 def lease_key(noun: str, id_: str) -> str:

@@ -82,11 +82,12 @@ class Refused(Rejection):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A raw answer: HTTP status, final JSON, and seconds to wait before asking again."""
+    """A raw answer: HTTP status, final JSON, seconds to wait before asking again, and how long to keep it (`copies`)."""
 
     status: int
     body: bytes
     retry_after: int | None = None
+    keep: str | None = None
 
 
 class _Client(Client):
@@ -251,7 +252,10 @@ class Bus:
         replied: dict[str, str] = answer.headers or {}
         retry_after = replied.get(naming.HEADER_RETRY_AFTER)
         return Response(
-            int(replied.get(naming.HEADER_STATUS, "200")), answer.data, None if retry_after is None else int(retry_after)
+            int(replied.get(naming.HEADER_STATUS, "200")),
+            answer.data,
+            None if retry_after is None else int(retry_after),
+            replied.get(naming.HEADER_KEEP),
         )
 
     async def _on_error(self, error: Exception) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,8 +68,10 @@ class Projection:
         service: str,
         replica: str,
         observation: Observation | None = None,
+        changed: Callable[[], None] | None = None,
     ) -> None:
-        """No I/O."""
+        """No I/O. `changed` is called after each commit."""
+        self._changed = changed
         self._observation = observation or Observation(Tracing(service))
         self.backlog = Backlog()
         self._bus = bus
@@ -146,6 +148,8 @@ class Projection:
             for message in messages:
                 place = await self._apply_one(connection, place, message)
             await connection.execute(_WRITE, self._view.name, place.tx, place.position, place.incarnation, place.sequence)
+        if self._changed is not None:
+            self._changed()
 
     async def _apply_one(self, connection: asyncpg.pool.PoolConnectionProxy, place: _Place, message: Msg) -> _Place:
         tx, position = feed_place(message.headers or {})

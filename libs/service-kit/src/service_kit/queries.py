@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from contracts import naming
 from contracts.message import Metadata, Query
@@ -11,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from service_kit.bus import Bus
+from service_kit.changes import Keepable
 from service_kit.dispatch import Dispatcher
 from service_kit.responder import Responder
 from service_kit.wire import Answer
@@ -18,14 +20,15 @@ from service_kit.wire import Answer
 CONCURRENT = 256
 """Queries in progress at a time in one replica, over all classes."""
 
-type QueryHandler[Q: Query] = Callable[[Q, Metadata], Awaitable[bytes]]
+type QueryHandler[Q: Query] = Callable[[Q, Metadata], Awaitable[bytes | Keepable]]
 
 
 class Queries:
     """All query subscriptions of a service: in its queue group, but for those that every replica gets."""
 
-    def __init__(self, service: str, bus: Bus, dispatcher: Dispatcher) -> None:
-        """No I/O."""
+    def __init__(self, service: str, bus: Bus, dispatcher: Dispatcher, owner: str = "") -> None:
+        """No I/O. `owner` is the process as its `Changes` names it."""
+        self._owner = owner
         self._service = service
         self._bus = bus
         self._dispatcher = dispatcher
@@ -40,7 +43,18 @@ class Queries:
             self._every_replica.add(naming.query_subject(query))
 
         async def answer(message: Msg) -> Answer:
-            return await self._dispatcher.answer(query, handler, message.data, message.headers or {})
+            keep: str | None = None
+
+            async def handle(query: Q, metadata: Metadata) -> bytes:
+                nonlocal keep
+                found = await handler(query, metadata)
+                if not isinstance(found, Keepable):
+                    return found
+                keep = f"{self._owner} {found.seconds:.3f}" if self._owner and found.seconds > 0 else None
+                return found.body
+
+            given = await self._dispatcher.answer(query, handle, message.data, message.headers or {})
+            return given if keep is None else replace(given, keep=keep)
 
         self.declare_raw(naming.query_subject(query), answer)
 

@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 
 from service_kit.asyncapi import Document
 from service_kit.bus import Bus
+from service_kit.changes import Changes, Keepable
 from service_kit.commands import Commands, SessionSubscription
 from service_kit.dispatch import Dispatcher
 from service_kit.health import Health, HealthServer
@@ -69,7 +70,9 @@ class Service:
         self.leases = Leases(self.bus, log, holder=f"{name}-{settings.replica}", lost=self._observation.lease_lost)
         dispatcher = Dispatcher(self.tracing, self._observation)
         self._commands = Commands(name, self.bus, dispatcher)
-        self._queries = Queries(name, self.bus, dispatcher)
+        self._changes = None if log is None else Changes(self.bus, log.context)
+        self._tells_changes = False
+        self._queries = Queries(name, self.bus, dispatcher, self._changes.owner if self._changes else "")
         self._document = Document(name, self._version)
         self._views: dict[str, Projection] = {}
         self._reactions: dict[str, Reaction] = {}
@@ -86,7 +89,15 @@ class Service:
 
     def command[C: Command, R: Reply](self, command: type[C], handler: Callable[[C, Metadata], Awaitable[R]]) -> None:
         """Serve a command in the service's queue group. The handler raises Rejection or Unavailable to refuse."""
-        self._commands.declare(command, handler)
+
+        async def telling(given: C, metadata: Metadata) -> R:
+            try:
+                return await handler(given, metadata)
+            finally:
+                # Also what it wrote without an event, and also when it failed half way.
+                self._changed()
+
+        self._commands.declare(command, telling)
 
     async def session_command[C: Command, R: Reply](
         self, command: type[C], handler: Callable[[C, Metadata], Awaitable[R]], *, account: str, connector: str
@@ -103,14 +114,22 @@ class Service:
             self._document.session_command(command)
 
     def query[Q: Query](
-        self, query: type[Q], handler: Callable[[Q, Metadata], Awaitable[bytes]], *, every_replica: bool = False
+        self, query: type[Q], handler: Callable[[Q, Metadata], Awaitable[bytes | Keepable]], *, every_replica: bool = False
     ) -> None:
         """Serve a query in the service's queue group; the handler gives the final JSON, or refuses as a command does.
 
+        It gives a Keepable when callers may keep the answer until rows of the service change; that needs `tell_changes`.
         With `every_replica` each of them gets it, and the asker takes one answer (`Bus.query_any`).
         """
         self._queries.declare(query, handler, every_replica=every_replica)
         self._document.query(query)
+
+    def tell_changes(self) -> None:
+        """Tell whoever keeps answers of every command, commit and foreign event from now on; see `changes`. Needs a log."""
+        if self.log is None:
+            raise ValueError("changes are told of an event log's database")
+        self._tells_changes = True
+        self.log.on_commit(self._changed)
 
     def projection(self, projection: ForeignView) -> None:
         """Keep a foreign view up to date. Its tables are made by the log (`tables`). Needs a log."""
@@ -118,7 +137,9 @@ class Service:
             msg = "a foreign view needs an event log's database"
             raise ValueError(msg)
         replica, observation = self.settings.replica, self._observation
-        runner = Projection(self.bus, self.log, projection, service=self.name, replica=replica, observation=observation)
+        runner = Projection(
+            self.bus, self.log, projection, service=self.name, replica=replica, observation=observation, changed=self._changed
+        )
         self._document.consumes(projection.name, projection.context, projection.subjects)
         self._views[projection.name] = runner
         self._watch_consumer(f"view {projection.name}", runner.backlog, lambda: runner.trouble)
@@ -192,6 +213,8 @@ class Service:
         for name, view in self._views.items():
             self._plumbing.start(f"view {name}", view.run)
         self._phase = "running start hooks"
+        if self._changes is not None and self._tells_changes:
+            self._plumbing.start("changes", self._changes.run)
         for hook in self._start_hooks:
             await until_done("start hook", hook, self._held_up)
         self._clock.ended("hooks")
@@ -206,6 +229,9 @@ class Service:
         self._phase = "stopping"
         if self.bus.connected:
             await asyncio.gather(self._commands.stop(), self._queries.stop())
+        if self._changes is not None and self._tells_changes:
+            await self._plumbing.stop("changes")
+            await self._changes.stop()
         for purpose in self._reactions:
             await self._plumbing.stop(f"reaction {purpose}")
             await self._plumbing.stop(f"retries {purpose}")
@@ -241,6 +267,10 @@ class Service:
             self.supervisor.start(name, task)
         await self._commands.start()
         await self._queries.start()
+
+    def _changed(self) -> None:
+        if self._changes is not None and self._tells_changes:
+            self._changes.changed()
 
     def _watch_consumer(self, name: str, backlog: Backlog, trouble: Callable[[], str | None]) -> None:
         self._health.add(name, trouble)

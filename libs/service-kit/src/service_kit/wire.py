@@ -66,11 +66,12 @@ def parse[M: Message](message: type[M], payload: bytes) -> M:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back to the caller: an HTTP status, the final JSON, and seconds after which to try again."""
+    """What goes back: an HTTP status, the final JSON, seconds after which to try again, for how long it may be kept."""
 
     status: int
     body: bytes
     retry_after: int | None = None
+    keep: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -78,6 +79,8 @@ class Answer:
         headers = {naming.HEADER_STATUS: str(self.status)}
         if self.retry_after is not None:
             headers[naming.HEADER_RETRY_AFTER] = str(self.retry_after)
+        if self.keep is not None:
+            headers[naming.HEADER_KEEP] = self.keep
         return headers
 
 

@@ -82,6 +82,7 @@ def build(settings: Settings) -> Service:
     service.command(RotateConfigPassword, rotation.rotate)
     service.query(RevealConfigPassword, rotation.reveal_config_password, every_replica=True)
     service.projection(PortfolioView())
+    service.tell_changes()
     service.task("vault", rotation.follow)
     service.task("history", History(log, valuation, settings.update_interval, _retention(settings)).run)
     return service

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts import naming
 from service_kit.buckets import Bucket
+from service_kit.copies import Copies
 from service_kit.service import Service
 
 from gateway_api.adapters.passwords import Argon2Password
@@ -34,8 +35,11 @@ def build(settings: Settings) -> Service:
             return "NATS cannot be reached"
         return server.trouble()
 
+    copies = Copies(service.bus, settings.services)
+    service.on_start(copies.start)
+    service.on_stop(copies.stop)
     gateway = Gateway(
-        services=Requests(service.bus),
+        services=Requests(service.bus, copies),
         authenticator=Authenticator(
             settings.username,
             Argon2Password(settings.password_hash.get_secret_value()),

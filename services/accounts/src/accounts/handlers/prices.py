@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from math import inf
 from typing import Protocol
 
 from contracts.message import Metadata, utc_now
@@ -66,6 +67,11 @@ class Prices:
                 break
             done.pop().result()
         return self._known
+
+    def fresh_for(self, tokens: Sequence[str]) -> float:
+        """Seconds for which the prices of these tokens, as they are known now, are new enough; infinite without tokens."""
+        now = self._monotonic()
+        return min((self._asked.get(token, 0.0) + FRESH_SECONDS - now for token in tokens), default=inf)
 
     def _stale(self, tokens: Sequence[str]) -> list[str]:
         since = self._monotonic() - FRESH_SECONDS

@@ -15,6 +15,7 @@ from contracts.accounts import (
 )
 from contracts.message import Metadata
 from eventlog.log import EventLog
+from service_kit.changes import Keepable
 from service_kit.sealing import Sealer
 
 from accounts.adapters.vault import Vault
@@ -39,16 +40,16 @@ class Queries:
         self._sealer = sealer
         self._valuation = valuation
 
-    async def list_accounts(self, _query: ListAccounts, _metadata: Metadata) -> bytes:
+    async def list_accounts(self, _query: ListAccounts, _metadata: Metadata) -> Keepable:
         """The account names, master_account first."""
-        return json_bytes(await account_names(self._log))
+        return Keepable(json_bytes(await account_names(self._log)))
 
-    async def list_credentials(self, query: ListCredentials, _metadata: Metadata) -> bytes:
+    async def list_credentials(self, query: ListCredentials, _metadata: Metadata) -> Keepable:
         """The connectors an account has a credential for."""
         connectors = [connector for _, connector in await credentialed(self._log, [checked_name(query.account)])]
         if not connectors:
             await self._require_account(query.account)
-        return json_bytes(connectors)
+        return Keepable(json_bytes(connectors))
 
     async def reveal_credential(self, query: RevealCredential, _metadata: Metadata) -> bytes:
         """A credential, sealed for trading."""
@@ -60,23 +61,24 @@ class Queries:
         sealed = self._sealer.seal(fields, purpose=REVEAL)
         return json_bytes({"credential_version": credential.credential_version, "sealed": sealed})
 
-    async def portfolio_state(self, query: GetPortfolioState, metadata: Metadata) -> bytes:
+    async def portfolio_state(self, query: GetPortfolioState, metadata: Metadata) -> Keepable:
         """The portfolio by account and connector."""
-        portfolio = await self._valuation.portfolio(metadata, query.account_names, query.connector_names)
-        return json_bytes(state_json(portfolio))
+        portfolio, seconds = await self._valuation.fresh(metadata, query.account_names, query.connector_names)
+        return Keepable(json_bytes(state_json(portfolio)), seconds)
 
     async def portfolio_history(self, query: GetPortfolioHistory, _metadata: Metadata) -> bytes:
         """A page of the portfolio's history."""
         return await history_page(self._log, query)
 
-    async def portfolio_distribution(self, query: GetPortfolioDistribution, metadata: Metadata) -> bytes:
+    async def portfolio_distribution(self, query: GetPortfolioDistribution, metadata: Metadata) -> Keepable:
         """The portfolio by token."""
-        portfolio = await self._valuation.portfolio(metadata, query.account_names, query.connector_names)
-        return json_bytes(token_distribution_json(by_token(portfolio), query.account_names))
+        portfolio, seconds = await self._valuation.fresh(metadata, query.account_names, query.connector_names)
+        return Keepable(json_bytes(token_distribution_json(by_token(portfolio), query.account_names)), seconds)
 
-    async def accounts_distribution(self, _query: GetAccountsDistribution, metadata: Metadata) -> bytes:
+    async def accounts_distribution(self, _query: GetAccountsDistribution, metadata: Metadata) -> Keepable:
         """The portfolio by account."""
-        return json_bytes(account_distribution_json(by_account(await self._valuation.portfolio(metadata))))
+        portfolio, seconds = await self._valuation.fresh(metadata)
+        return Keepable(json_bytes(account_distribution_json(by_account(portfolio))), seconds)
 
     async def _require_account(self, account: str) -> None:
         if not await account_exists(self._log, account):

@@ -25,9 +25,16 @@ class Valuation:
         self, metadata: Metadata, accounts: Sequence[str] | None = None, connectors: Sequence[str] | None = None
     ) -> Portfolio:
         """The portfolio of these accounts and connectors; None or nothing: all. Unknown names are left out."""
+        return (await self.fresh(metadata, accounts, connectors))[0]
+
+    async def fresh(
+        self, metadata: Metadata, accounts: Sequence[str] | None = None, connectors: Sequence[str] | None = None
+    ) -> tuple[Portfolio, float]:
+        """The same, and for how many seconds its prices are new enough while no balance changes."""
         sessions = [
             SessionBalances(account, connector, tuple(Balance(t, Decimal(total), Decimal(free)) for t, total, free in rows))
             for account, connector, rows in await session_balances(self._log, accounts, connectors)
         ]
-        prices = await self._prices.of(rated_tokens(sessions, self._banned), metadata)
-        return valued(sessions, prices, self._banned)
+        tokens = rated_tokens(sessions, self._banned)
+        prices = await self._prices.of(tokens, metadata)
+        return valued(sessions, prices, self._banned), self._prices.fresh_for(tokens)

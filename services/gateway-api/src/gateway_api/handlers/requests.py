@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from contracts import naming
@@ -24,14 +24,32 @@ class Messenger(Protocol):
         ...
 
 
+class Copies(Protocol):
+    """Answers that are kept until their owner tells of a change."""
+
+    async def answer(self, query: Query, ask: Callable[[], Awaitable[Response]]) -> Response:
+        """The copy of the answer, or what `ask` gives."""
+        ...
+
+    def drop(self, context: str) -> None:
+        """Forget the copies of a context."""
+        ...
+
+
 class Requests:
     """Sends queries and commands to the service that owns them."""
 
-    def __init__(self, messenger: Messenger) -> None:
+    def __init__(self, messenger: Messenger, copies: Copies | None = None) -> None:
         self._messenger = messenger
+        self._copies = copies
 
     async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> Response:
-        """The owning service's answer; Unavailable when it does not serve now."""
+        """The owning service's answer, or a copy while it tells of no change; Unavailable when it does not serve now."""
+        if self._copies is None:
+            return await self._ask(query, metadata, timeout)
+        return await self._copies.answer(query, lambda: self._ask(query, metadata, timeout))
+
+    async def _ask(self, query: Query, metadata: Metadata, timeout: float = 10) -> Response:
         subject = naming.query_subject(type(query))
         try:
             return await self._messenger.request(subject, query, metadata, timeout)
@@ -51,6 +69,10 @@ class Requests:
             raise Unavailable(msg, retry_after=nobody.retry_after) from nobody
         except NoAnswer as silence:
             raise _outcome_unknown(command, timeout, silence) from silence
+        finally:
+            # Before the answer goes out: the caller's next read sees what it changed. Also when that is not known.
+            if self._copies is not None:
+                self._copies.drop(command.context)
 
     async def session_command(
         self, account: str, connector: str, command: Callable[[], SessionCommand], metadata: Metadata, *, timeout: float = 15
@@ -89,7 +111,7 @@ class Requests:
         The trading service learns of accounts and credentials a moment after they changed; the accounts service knows now. A
         client that has just added a credential is to try again, not to be told that there is none.
         """
-        known = await self.query(ListCredentials(account=account), metadata.caused())
+        known = await self._ask(ListCredentials(account=account), metadata.caused())
         if known.status >= 400:
             return
         if connector in json.loads(known.body):
