@@ -29,6 +29,7 @@ def run(service: Service) -> None:
 
     Exits with 0 after a stop that was asked for, with 1 when the service could not start.
     """
+    gc.set_threshold(*COLLECT_AFTER)
     settings = service.settings
     configure_logs(service.name, settings.replica, settings.log_level)
     raise SystemExit(uvloop.run(_serve(service)))
@@ -67,7 +68,6 @@ def _spare_the_collector() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
 
 
 async def until_done(name: str, work: Callable[[], Awaitable[None]], failed: Callable[[str], None]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from collections.abc import AsyncIterator
@@ -118,6 +119,9 @@ async def serve(application: web.Application, settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     async with running(application, settings.host, settings.port) as (port, tasks):
+        # Code, and books recovered from the journal: the collector would halt trading to look through all of it.
+        gc.collect()
+        gc.freeze()
         logger.info("Serving on http://%s:%d", settings.host, port)
         for task in tasks:
             task.add_done_callback(lambda _: ended.set())
