@@ -137,8 +137,9 @@ async def stored[S, C: Command, E: Event](
 class Live:
     """What the parts of a running session share.
 
-    `spawn` runs a background task that ends with the session; `held` asks whether the session may still act; `pairs` are the
-    trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange lists past trades.
+    `spawn` runs a task that ends with the session, RuntimeError when that is ending; `held` asks whether the session may still
+    act; `pairs` are the trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange
+    lists past trades.
     """
 
     def __init__(
@@ -158,7 +159,7 @@ class Live:
         self.log = log
         self.fence = fence
         self.pace = pace
-        self.spawn = spawn
+        self._spawn = spawn
         self.held = held
         self.measures = measures or Measures(Metrics())
         self.accepting = False
@@ -172,6 +173,14 @@ class Live:
         self.pairs: set[str] = set()
         self.reconcile_now = asyncio.Event()
         self.balances_changed = asyncio.Event()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run work in the background until the session ends. Unavailable when it is ending already."""
+        try:
+            return self._spawn(work)
+        except RuntimeError as ending:
+            work.close()
+            raise Unavailable(f"The session of {self.account} on {self.connector} is ending") from ending
 
     @contextlib.contextmanager
     def order_coming(self) -> Iterator[None]:
