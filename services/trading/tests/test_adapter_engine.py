@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import sys
 import time
@@ -18,7 +19,7 @@ from contracts.accounts import ConnectorUnknown, CredentialFieldInvalid, Credent
 from contracts.message import TOKEN
 from contracts.rejections import Unavailable
 from contracts.trading import ConnectorNotFound
-from trading.adapters import connectors, order_ids
+from trading.adapters import connectors, order_ids, throttle
 from trading.adapters.catalogue import EngineCatalogue
 from trading.adapters.engine import Engine
 from trading.adapters.flight import Flights
@@ -256,3 +257,13 @@ async def test_the_offset_of_an_exchanges_clock_is_the_engines_own(engine: Engin
         assert [synchronizer.time_offset_ms, synchronizer.time_offset_ms] == 2 * [synchronizer.computed_offset_ms]
     synchronizer.clear_time_offset_ms_samples()
     assert abs(synchronizer.time() - time.time()) < 60
+
+
+@pytest.mark.parametrize("name", throttle.ORDER_LIMITS)
+async def test_the_limits_of_orders_are_the_connectors_own(engine: Engine, name: str) -> None:
+    kind = "derivative" if name.endswith("perpetual") else "exchange"
+    constants = importlib.import_module(f"hummingbot.connector.{kind}.{name}.{name}_constants")
+    limits = {limit.limit_id: limit for limit in constants.RATE_LIMITS}
+    drawn = {linked.limit_id for linked in limits[throttle.ORDER_LIMITS[name]].linked_limits}
+    assert any(limit_id.startswith("ORDERS") for limit_id in drawn)
+    assert drawn <= limits.keys()

@@ -198,6 +198,11 @@ async def test_places_fills_and_reports_in_exact_numbers(stage: Stage) -> None:
     )
 
 
+async def test_tells_that_an_order_can_be_sent_at_once(stage: Stage) -> None:
+    assert stage.session.order_wait(ahead=0) == 0
+    assert stage.session.order_wait(ahead=3) == 0
+
+
 async def test_lists_what_the_account_has(stage: Stage) -> None:
     since = datetime.now(UTC) - timedelta(hours=30)
     order = stage.ticket()

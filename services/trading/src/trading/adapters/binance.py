@@ -65,7 +65,6 @@ class BinanceReading(Reading):
 
     rest_only = True
     reads_stream = True
-    order_limit = ORDER
 
     def __init__(self, connector: Any, tracked: Callable[[OrderTicket], Any]) -> None:
         super().__init__(connector, tracked)

@@ -64,9 +64,6 @@ class Reading:
     reads_stream = False
     """Whether executions and order states are read from the raw user stream here, rather than by the engine's connector."""
 
-    order_limit: str | None = None
-    """The connector's rate limit that placing an order draws from; None where it is not known."""
-
     def __init__(self, connector: Any, tracked: Callable[[OrderTicket], Any]) -> None:
         self._connector = connector
         self._tracked = tracked

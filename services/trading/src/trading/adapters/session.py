@@ -155,7 +155,7 @@ class EngineSession:
 
     def order_wait(self, ahead: int) -> float:
         """Seconds until an order could be sent behind `ahead` others, by the engine's rate limits."""
-        limit_id = self._asking.order_limit
+        limit_id = throttle.ORDER_LIMITS.get(self._setting.base_name())
         return 0.0 if limit_id is None else throttle.order_wait(self._started.throttler, limit_id, ahead)
 
     async def submit(self, order: OrderTicket) -> Outcome:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -22,6 +22,9 @@ SLOTS = 1000
 SHORTEST_WAIT = 0.005
 RESERVE = 10
 """Placing leaves one of so many places of a limit to everything else; limits smaller than that have no reserve."""
+
+ORDER_LIMITS: Mapping[str, str] = {"binance": "/order", "binance_perpetual": "POSTv1/order"}
+"""The limit that placing an order draws from, by connector; of others it is not known how long an order would wait."""
 
 _placing: ContextVar[bool] = ContextVar("trading_throttle_placing", default=False)
 
