@@ -2,7 +2,8 @@
 
 A durable Postgres of its own (fsync on). `append` stores one event a command, `append_with_view` projects one row with it,
 `execute_with_view` reads, folds, decides and appends (streams of up to 5 events, as an order has). The baselines of
-`eventlog_baselines` run next to them; each figure is the best of `ROUNDS` interleaved runs.
+`eventlog_baselines` run next to them; each figure is the best of `ROUNDS` interleaved runs. Processor time a command, of this
+process and of all of Postgres, says the same on a busy machine.
 """
 
 from __future__ import annotations
@@ -31,8 +32,10 @@ from eventlog.log import EventLog
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from hummingbus import embedded
+from hummingbus.embedded.postgres import lock_file_lines
 
 from bench import eventlog_baselines
+from bench.processes import cpu_seconds
 from bench.relay_lag import relay_lag
 from bench.report import Figures, show, table
 
@@ -77,8 +80,13 @@ class FillsView:
         return (row,)
 
 
-async def measure(one: Callable[[int, int], Awaitable[object]], concurrency: int, seconds: float) -> dict[str, float]:
-    """Commands a second and their latencies, in ms, of `one(worker, n)` called by so many workers."""
+async def measure(
+    one: Callable[[int, int], Awaitable[object]], *, concurrency: int, seconds: float, postgres: int
+) -> dict[str, float]:
+    """Commands a second and their latencies, in ms, of `one(worker, n)` called by so many workers.
+
+    Processor time a command, in us: this process's, and that of the Postgres whose process id is given.
+    """
     took: list[float] = []
     until = time.perf_counter() + seconds
 
@@ -89,7 +97,8 @@ async def measure(one: Callable[[int, int], Awaitable[object]], concurrency: int
             took.append(time.perf_counter() - start)
             n += 1
 
-    cpu, start = time.process_time(), time.perf_counter()
+    processes = {"postgres": postgres}
+    server, cpu, start = cpu_seconds(processes)["postgres"], time.process_time(), time.perf_counter()
     await asyncio.gather(*(work(worker) for worker in range(concurrency)))
     elapsed = time.perf_counter() - start
     took.sort()
@@ -98,11 +107,14 @@ async def measure(one: Callable[[int, int], Awaitable[object]], concurrency: int
         "p50_ms": round(1000 * took[len(took) // 2], 2),
         "p99_ms": round(1000 * took[len(took) * 99 // 100], 2),
         "client_cpu_us": round(1e6 * (time.process_time() - cpu) / len(took)),
+        "postgres_cpu_us": round(1e6 * (cpu_seconds(processes)["postgres"] - server) / len(took)),
     }
 
 
-async def of_log(url: str, views: Sequence[FillsView], writers: int, seconds: float, *, deciding: bool) -> dict[str, float]:
-    """Figures of an event log with so many writers."""
+async def of_log(
+    url: str, views: Sequence[FillsView], clocked: eventlog_baselines.Measure, *, deciding: bool
+) -> dict[str, float]:
+    """Figures of an event log."""
     log = EventLog(url, context="trading", views=views, pool_size=8)
     await log.start()
     run = uuid4().hex[:8]
@@ -113,13 +125,13 @@ async def of_log(url: str, views: Sequence[FillsView], writers: int, seconds: fl
     async def decide(worker: int, n: int) -> None:
         await execute(log, ALWAYS, f"trading.order-{run}_{worker}_{n // 5}", COMMAND, Metadata(), new=n % 5 == 0)
 
-    found = await measure(decide if deciding else append, writers, seconds)
+    found = await clocked(decide if deciding else append)
     await log.stop()
     return found
 
 
-async def of_batches(url: str, seconds: float) -> dict[str, float]:
-    """Events a second, appended BATCH at a time by 8 writers."""
+async def of_batches(url: str, clocked: eventlog_baselines.Measure) -> dict[str, float]:
+    """Events a second, appended BATCH at a time; the other figures are those of a whole batch."""
     log = EventLog(url, context="trading", pool_size=8)
     await log.start()
     run = uuid4().hex[:8]
@@ -127,7 +139,7 @@ async def of_batches(url: str, seconds: float) -> dict[str, float]:
     async def append(worker: int, n: int) -> None:
         await log.append(f"trading.batch-{run}_{worker}", n * BATCH, [EVENT] * BATCH, Metadata())
 
-    found = await measure(append, 8, seconds)
+    found = await clocked(append)
     await log.stop()
     return {**found, "per_second": found["per_second"] * BATCH}
 
@@ -148,21 +160,22 @@ async def of_relay(cluster: embedded.PostgresCluster, nats_url: str, seconds: fl
 async def figures(cluster: embedded.PostgresCluster, nats_url: str, seconds: float) -> Figures:
     """All figures: by name, then by number of writers."""
     url, state = cluster.url(), EVENT.model_dump_json().encode()
+    clock = partial(measure, seconds=seconds, postgres=int(lock_file_lines(cluster.data)[0]))
     best: Figures = {}
     for _ in range(ROUNDS):
         for writers in WRITERS:
-            clocked = partial(measure, concurrency=writers, seconds=seconds)
+            clocked = partial(clock, concurrency=writers)
             runs = {
                 "library recorder": eventlog_baselines.library(url, state, clocked, writers),
                 "raw transactions": eventlog_baselines.transactions(url, state, clocked),
                 "raw group commit": eventlog_baselines.group_commit(url, state, clocked),
-                "append": of_log(url, [], writers, seconds, deciding=False),
-                "append_with_view": of_log(url, [FillsView()], writers, seconds, deciding=False),
-                "execute_with_view": of_log(url, [FillsView()], writers, seconds, deciding=True),
+                "append": of_log(url, [], clocked, deciding=False),
+                "append_with_view": of_log(url, [FillsView()], clocked, deciding=False),
+                "execute_with_view": of_log(url, [FillsView()], clocked, deciding=True),
             }
             for name, run in runs.items():
                 keep(best.setdefault(name, {}), str(writers), await run)
-        keep(best, "events_in_batches", await of_batches(url, seconds))
+        keep(best, "events_in_batches", await of_batches(url, partial(clock, concurrency=8)))
     best["relay_lag"] = await of_relay(cluster, nats_url, max(seconds, 3))
     return best
 
@@ -188,16 +201,23 @@ def tables(found: Figures) -> str:
     """The figures as Markdown."""
     by_writers = {name: each for name, each in found.items() if isinstance(each, dict) and str(WRITERS[-1]) in each}
     rows = [
-        (name, *(each[str(writers)][figure] for writers in WRITERS for figure in ("per_second", "p99_ms")))
+        (
+            name,
+            *(each[str(writers)][figure] for writers in WRITERS for figure in ("per_second", "p99_ms")),
+            *(each[str(WRITERS[-1])].get(figure) for figure in ("client_cpu_us", "postgres_cpu_us")),
+        )
         for name, each in by_writers.items()
     ]
     columns = [f"{unit}, {writers} writers" for writers in WRITERS for unit in ("a second", "p99 ms")]
+    columns += [f"{whose} cpu us a command, {WRITERS[-1]} writers" for whose in ("client", "postgres")]
     most = {name: each[str(WRITERS[-1])]["per_second"] for name, each in by_writers.items()}
     view, relay = most["append_with_view"], found["relay_lag"]
     text = (
         f"Postgres {found['postgres']} with fsync. With {WRITERS[-1]} writers and an own view: "
         f"{100 * view / most['raw group commit']:.0f} % of a raw group-committed insert, "
-        f"{view / most['library recorder']:.1f} times the library's recorder. In batches of {BATCH}: "
+        f"{view / most['library recorder']:.1f} times the library's recorder; without a view "
+        f"{100 * most['append'] / most['raw group commit']:.0f} %. A command that also reads and decides: "
+        f"{most['execute_with_view']:,} a second. In batches of {BATCH}: "
         f"{found['events_in_batches']['per_second']:,} events a second. Relay, at {relay['events_per_second']:g} events a "
         f"second: p50 {relay['p50_ms']} ms, p99 {relay['p99_ms']} ms from recorded to the subscriber."
     )
