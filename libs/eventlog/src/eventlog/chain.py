@@ -32,13 +32,16 @@ class Content:
     def hash_after(self, previous: bytes) -> bytes:
         """sha256 over the predecessor's hash, the event's place, type, metadata and state; 32 bytes."""
         meta = self.metadata
+        causation = _text(meta.causation_id)
+        # The same object when a command began it all, which is the rule.
+        correlation = causation if meta.correlation_id is meta.causation_id else _text(meta.correlation_id)
         head = (
             self.stream,
             self.version,
             self.topic,
             str(meta.message_id),
-            _text(meta.causation_id),
-            _text(meta.correlation_id),
+            causation,
+            correlation,
             meta.actor,
             meta.traceparent,
             _instant(self.recorded_at),
