@@ -77,3 +77,12 @@ async def test_requests_are_logged_by_route_only(http: httpx.AsyncClient, caplog
     (record,) = caplog.records
     assert record.getMessage() == "POST /trading/{account_name}/{connector_name}/orders/{client_order_id}/cancel 200"
     assert record.__dict__["request_id"] == "r-1"
+
+
+@pytest.mark.parametrize("path", ["/portfolio/state", "/trading/orders/search", "/portfolio/history"])
+async def test_reading_is_not_told_in_the_log_whatever_its_method(
+    http: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    with caplog.at_level(logging.INFO, logger="gateway_api"):
+        assert (await http.post(path, json={})).status_code == 200
+    assert caplog.records == []

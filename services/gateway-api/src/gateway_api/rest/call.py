@@ -26,6 +26,9 @@ from gateway_api.rest.given import Given, filled
 from gateway_api.rest.services import Gateway, Services, SystemHealth
 from gateway_api.rest.trace import correlation_id
 
+REFRESHING = frozenset({"/portfolio/state"})
+"""Routes that take a command's metadata only to read from the exchanges first."""
+
 LARGEST_EXPONENT = 308
 SMALLEST_EXPONENT = -330
 
@@ -63,6 +66,12 @@ def _operation_id(route: APIRoute) -> str:
 
 class AuthenticatedRoute(NamedRoute):
     """A route that reads nothing of a request before it knows who sent it: 401 wins over 422, malformed JSON included."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        parameters = inspect.signature(endpoint, eval_str=True).parameters.values()
+        self.reading = path in REFRESHING or any(each.annotation is Reading for each in parameters)
+        """Whether it changes nothing, whatever its method: such requests are not told in the log."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's handler behind the authentication."""

@@ -60,16 +60,18 @@ class RequestContext:
             try:
                 await self._application(scope, receive, reply)
             finally:
-                path = getattr(scope.get("route"), "path", "unmatched")
+                route = scope.get("route")
+                path = getattr(route, "path", "unmatched")
                 span.update_name(f"{scope['method']} {path}")
                 seconds = time.perf_counter() - started
                 self._traffic.served(scope["method"], path, status, seconds)
-                _log(scope["method"], path, status, request_id, seconds)
+                reading = scope["method"] in READING or getattr(route, "reading", False)
+                _log(scope["method"], path, status, request_id, seconds, reading=reading)
 
 
-def _log(method: str, path: str, status: int, request_id: str, seconds: float) -> None:
+def _log(method: str, path: str, status: int, request_id: str, seconds: float, *, reading: bool) -> None:
     """One line a request, by its route: paths and queries may hold names, headers hold credentials."""
-    level = logging.ERROR if status == 500 else logging.DEBUG if method in READING else logging.INFO
+    level = logging.ERROR if status == 500 else logging.DEBUG if reading else logging.INFO
     if not logger.isEnabledFor(level):
         return
     logger.log(
