@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contracts.rejections import CursorInvalid
+from pydantic_core import to_json
 
 
 def encode_cursor(place: dict[str, Any]) -> str:
@@ -36,4 +37,4 @@ def page(data: Sequence[Any], limit: int, has_more: bool, next_cursor: str | Non
     `data` holds JSON values only; `total` counts all matching rows, not this page's.
     """
     pagination = {"limit": limit, "has_more": has_more, "next_cursor": next_cursor, "total_count": total}
-    return json.dumps({"data": list(data), "pagination": pagination}, separators=(",", ":")).encode()
+    return to_json({"data": list(data), "pagination": pagination})

@@ -27,7 +27,7 @@ async def active_orders(rows: Rows, query: ActiveOrders, totals: Totals) -> byte
     found, total = await read_page(
         rows, "orders", COLUMNS, conditions, order="order_id", limit=query.limit, total=total, totals=totals
     )
-    return envelope(query, query.limit, [_item(row) for row in found], [[row["order_id"]] for row in found], total)
+    return envelope(query, query.limit, found, _item, lambda row: [row["order_id"]], total)
 
 
 async def search_orders(rows: Rows, query: SearchOrders, totals: Totals) -> bytes:
@@ -46,8 +46,7 @@ async def search_orders(rows: Rows, query: SearchOrders, totals: Totals) -> byte
     found, total = await read_page(
         rows, "orders", COLUMNS, conditions, order=order, limit=query.limit, total=total, totals=totals
     )
-    keys = [[row["created_at"].isoformat(), row["order_id"]] for row in found]
-    return envelope(query, query.limit, [_item(row) for row in found], keys, total)
+    return envelope(query, query.limit, found, _item, lambda row: [row["created_at"].isoformat(), row["order_id"]], total)
 
 
 def _filter(conditions: Conditions, query: ActiveOrders | SearchOrders) -> None:

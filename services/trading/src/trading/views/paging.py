@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -110,11 +110,18 @@ def write_cursor(query: Query, place: Place) -> str:
     return encode_cursor({"k": place.key, "n": place.total, "s": _seal(query, place.key, place.total)})
 
 
-def envelope(query: Query, limit: int, items: Sequence[Any], keys: Sequence[list[str]], total: int) -> bytes:
-    """The P1 page of up to `limit + 1` items that were read; `keys` are the items' places."""
-    has_more = len(items) > limit
-    following = write_cursor(query, Place(keys[limit - 1], total)) if has_more else None
-    return page(items[:limit], limit, has_more, following, total)
+def envelope(
+    query: Query,
+    limit: int,
+    rows: Sequence[Any],
+    item: Callable[[Any], dict[str, Any]],
+    key: Callable[[Any], list[str]],
+    total: int,
+) -> bytes:
+    """The P1 page of up to `limit + 1` rows that were read; `item` makes what is shown of a row, `key` its place."""
+    has_more = len(rows) > limit
+    following = write_cursor(query, Place(key(rows[limit - 1]), total)) if has_more else None
+    return page([item(row) for row in rows[:limit]], limit, has_more, following, total)
 
 
 def key_time(text: str) -> datetime:

@@ -29,8 +29,7 @@ async def search_trades(rows: Rows, query: SearchTrades, totals: Totals) -> byte
     found, total = await read_page(
         rows, "trades", COLUMNS, conditions, order=order, limit=query.limit, total=total, totals=totals
     )
-    keys = [[row["time"].isoformat(), row["trade_id"]] for row in found]
-    return envelope(query, query.limit, [_item(row) for row in found], keys, total)
+    return envelope(query, query.limit, found, _item, lambda row: [row["time"].isoformat(), row["trade_id"]], total)
 
 
 def _item(row: Any) -> dict[str, Any]:
