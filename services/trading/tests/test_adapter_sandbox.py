@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -20,18 +14,17 @@ import pytest
 from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType, Side
+from sandbox_rig import ADMIN, Sandbox, told, until_done
 from trading.adapters import session as engine_session
 from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges, EngineSession
-from trading.adapters.venue import Venue
 from trading.handlers.exchange import (
     Accepted,
     BalancesChanged,
     Disconnected,
-    Fill,
     OrderReport,
     OrderTicket,
     Reconnected,
@@ -40,78 +33,6 @@ from trading.handlers.exchange import (
     TokenBalance,
     Unproven,
 )
-
-ADMIN = "test-admin"
-
-
-@dataclass
-class Sandbox:
-    """The exchange's process; its data outlives it."""
-
-    directory: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def start(self) -> None:
-        environment = {
-            **{name: value for name, value in os.environ.items() if name != "HUMMINGBUS_ENV_FILE"},
-            "SANDBOX_EXCHANGE_PORT": str(self.port),
-            "SANDBOX_EXCHANGE_DATA_DIR": str(self.directory),
-            "SANDBOX_EXCHANGE_ADMIN_TOKEN": ADMIN,
-            "SANDBOX_EXCHANGE_SEED": "7",
-        }
-        self.process = subprocess.Popen([sys.executable, "-m", "sandbox_exchange"], env=environment)  # noqa: ASYNC220
-        async with asyncio.timeout(20):
-            while not await self.answers():  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.05)
-
-    def kill(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    async def answers(self) -> bool:
-        try:
-            async with aiohttp.ClientSession() as client, client.get(f"{self.url}/health") as answer:
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False
-
-    async def admin(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        async with (
-            aiohttp.ClientSession(headers={"X-Admin-Token": ADMIN}) as client,
-            client.request(method, f"{self.url}/admin{path}", json=body) as answer,
-        ):
-            assert answer.status < 300, await answer.text()
-            found: dict[str, Any] = await answer.json()
-            return found
-
-
-@pytest.fixture(scope="module")
-def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-async def sandbox(port: int, tmp_path: Path) -> AsyncIterator[Sandbox]:
-    made = Sandbox(tmp_path, port)
-    await made.start()
-    yield made
-    made.kill()
-
-
-@pytest.fixture
-async def engine(sandbox: Sandbox) -> AsyncIterator[Engine]:
-    made = Engine(Venue(sandbox.url))
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def keys(sandbox: Sandbox) -> dict[str, str]:
@@ -137,25 +58,6 @@ def ticket(session: EngineSession, side: Side, kind: OrderType, amount: str, pri
         price=None if price is None else Decimal(price),
         placed_at=datetime.now(UTC),
     )
-
-
-async def told[T](session: EngineSession, kind: type[T], seconds: float = 10) -> T:
-    async with asyncio.timeout(seconds):
-        while True:
-            update = await session.updates.get()
-            if isinstance(update, kind):
-                return update
-
-
-async def until_done(session: EngineSession, order: OrderTicket) -> list[Fill]:
-    fills = []
-    async with asyncio.timeout(10):
-        while True:
-            update = await session.updates.get()
-            if isinstance(update, Fill) and update.order_id == order.order_id:
-                fills.append(update)
-            if isinstance(update, OrderReport) and update.status is ReportStatus.FILLED:
-                return fills
 
 
 async def test_a_market_order_costs_what_the_ledger_says(session: EngineSession, sandbox: Sandbox) -> None:

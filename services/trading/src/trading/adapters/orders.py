@@ -11,6 +11,7 @@ from typing import Any
 from contracts.trading import PositionAction, Side
 
 from trading.adapters import outcome, throttle
+from trading.adapters.derivative import is_derivative
 from trading.adapters.exchange import Accepted, OrderTicket, Outcome, Refused, Unproven
 from trading.adapters.reading import ENGINE_ERRORS, moment
 from trading.adapters.venue import Attempt, watching
@@ -127,10 +128,9 @@ class OrderDesk:
 
     def _position(self, order: OrderTicket) -> dict[str, Any]:
         """What only derivatives want to know of an order."""
-        from hummingbot.connector.perpetual_derivative_py_base import PerpetualDerivativePyBase
         from hummingbot.core.data_type.common import PositionAction as EnginePositionAction
 
-        if not isinstance(self._connector, PerpetualDerivativePyBase):
+        if not is_derivative(self._connector):
             return {}
         opens = order.position_action is PositionAction.OPEN
         return {"position_action": EnginePositionAction.OPEN if opens else EnginePositionAction.CLOSE}

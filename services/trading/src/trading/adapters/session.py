@@ -20,6 +20,7 @@ from contracts.trading import OrderType
 
 from trading.adapters import connectors, order_ids, outcome, throttle
 from trading.adapters.binance import BinanceReading
+from trading.adapters.derivative import follow_position_mode
 from trading.adapters.engine import Engine
 from trading.adapters.exchange import (
     BalancesChanged,
@@ -100,6 +101,7 @@ class EngineSession:
         try:
             await self._load_market()
             await logged_in(connector)
+            await follow_position_mode(connector)
             self._told = self._balances()
             await self._upkeep.start(STREAM_SECONDS)
             connected = True

@@ -11,6 +11,7 @@ from typing import Any
 
 from contracts.rejections import Unavailable
 
+from trading.adapters.derivative import follow_position_mode
 from trading.adapters.exchange import BalancesChanged, Update
 from trading.adapters.push import Push
 from trading.adapters.reading import ENGINE_ERRORS, asked
@@ -22,6 +23,8 @@ BALANCES_SECONDS, BALANCES_BLIND_SECONDS = 120.0, 10.0
 """How often balances are read while the user stream tells of changes, and while it is down."""
 MARKET_SECONDS = 1800.0
 CLOCK_SECONDS = 300.0
+MODE_SECONDS = 60.0
+"""How often an account is asked for its position mode, which its owner may change elsewhere."""
 
 
 class Upkeep:
@@ -40,7 +43,7 @@ class Upkeep:
     async def start(self, stream_seconds: float) -> None:
         """Start the user stream and wait for it. Unavailable when it does not come up in time."""
         now = time.monotonic()
-        self._done_at = {"balances": now, "market": now, "clock": now}
+        self._done_at = {"balances": now, "market": now, "clock": now, "mode": now}
         self._connector._set_current_timestamp(time.time())
         self._start("stream", self._stream)
         self._start("reading", self._connector._user_stream_event_listener)
@@ -91,6 +94,8 @@ class Upkeep:
                 self._emit(BalancesChanged())
             if self._due("clock", CLOCK_SECONDS):
                 await self._tried(self._connector._update_time_synchronizer(pass_on_non_cancelled_error=True))
+            if self._due("mode", MODE_SECONDS):
+                await self._tried(follow_position_mode(self._connector))
             if self._due("market", MARKET_SECONDS):
                 await self._tried(self._load_market())
 
