@@ -38,7 +38,7 @@ class Sandbox:
             "SANDBOX_EXCHANGE_SEED": "7",
         }
         self.process = subprocess.Popen([sys.executable, "-m", "sandbox_exchange"], env=environment)  # noqa: ASYNC220
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not await self.answers():  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
 
@@ -64,7 +64,7 @@ class Sandbox:
             return found
 
 
-async def told[T](session: EngineSession, kind: type[T], seconds: float = 10) -> T:
+async def told[T](session: EngineSession, kind: type[T], seconds: float = 60) -> T:
     async with asyncio.timeout(seconds):
         while True:
             update = await session.updates.get()
@@ -74,7 +74,7 @@ async def told[T](session: EngineSession, kind: type[T], seconds: float = 10) ->
 
 async def until_done(session: EngineSession, order: OrderTicket) -> list[Fill]:
     fills = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             update = await session.updates.get()
             if isinstance(update, Fill) and update.order_id == order.order_id:

@@ -136,7 +136,7 @@ async def test_an_exchange_that_dies_and_comes_back(session: EngineSession, sand
     with pytest.raises(Unavailable):
         await session.order_report(order)
     await sandbox.start()
-    await told(session, Reconnected, 20)
+    await told(session, Reconnected)
     assert (await session.order_report(order)).status is ReportStatus.OPEN
     assert isinstance(await session.cancel(order), Accepted)
     assert (await told(session, OrderReport)).status is ReportStatus.CANCELLED

@@ -48,6 +48,6 @@ def _first_sandbox_account(home: Home) -> None:
         return
     kept.values[SANDBOX_ACCOUNT_MADE] = "yes"
     save_secrets(home, kept)
-    typer.echo("  sandbox account  funded, for the connector `binance`; its keys are shown only once:")
+    typer.echo("  sandbox account  funded, for the connectors `binance` and `binance_perpetual`; its keys are shown only once:")
     typer.echo(f"    binance_api_key     {account['api_key']}")
     typer.echo(f"    binance_api_secret  {account['api_secret']}")
