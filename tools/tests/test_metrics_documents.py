@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import promql_parser
 import pytest
 import yaml
 
@@ -46,12 +48,54 @@ def test_every_metric_is_documented_with_its_labels(monkeypatch: pytest.MonkeyPa
     assert documented == declared()
 
 
-def test_alert_rules_name_metrics_that_exist(monkeypatch: pytest.MonkeyPatch) -> None:
+def parts(expression: promql_parser.Expr) -> Iterator[promql_parser.Expr]:
+    """The expression and all within it."""
+    yield expression
+    inner = [getattr(expression, name) for name in ("lhs", "rhs", "expr", "vector_selector") if hasattr(expression, name)]
+    for each in (*inner, *(getattr(expression, "args", None) or ())):
+        yield from parts(each)
+
+
+def labels_of(series: str) -> set[str]:
+    """The labels that a series of ours has, with those that Prometheus adds; KeyError when there is no such metric."""
+    name = re.sub(r"_(bucket|sum|count)$", "", series)
+    return {*declared()[name], "instance", "job", *({"le"} if series.endswith("_bucket") else set())}
+
+
+def series_of(expression: promql_parser.Expr) -> dict[str, set[str]]:
+    """The series an expression selects, with the labels it matches on each."""
+    selectors = [each for each in parts(expression) if isinstance(each, promql_parser.VectorSelector)]
+    return {str(each.name): {matcher.name for matcher in each.matchers.matchers} for each in selectors}
+
+
+@pytest.mark.parametrize("rule", rules(), ids=lambda rule: str(rule["alert"]))
+def test_alert_rules_are_promql_over_metrics_and_labels_that_exist(
+    rule: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
-    expressions = [rule["expr"] for rule in rules()]
-    named = {re.sub(r"_(bucket|sum|count)$", "", name) for text in expressions for name in NAME.findall(text)}
-    advised = {name for rule in rules() for name in NAME.findall(" ".join(rule["annotations"].values()))}
-    assert named | advised <= set(declared())
+    parsed = promql_parser.parse(rule["expr"])
+    series = series_of(parsed)
+    assert series
+    for name, matched in series.items():
+        assert matched <= labels_of(name), name
+    left = set.intersection(*(labels_of(name) for name in series))
+    for each in parts(parsed):
+        if isinstance(each, promql_parser.AggregateExpr) and each.modifier is not None:
+            assert set(each.modifier.labels) <= left
+            left &= set(each.modifier.labels)
+    told = " ".join(rule["annotations"].values())
+    assert set(re.findall(r"\$labels\.(\w+)", told)) <= left
+    assert set(NAME.findall(told)) <= set(declared())
+
+
+@pytest.mark.parametrize(
+    ("expression", "error"),
+    [("sum by (", ValueError), ("rate(hummingbus_ready) > 1", ValueError), ("hummingbus_reaady == 0", KeyError)],
+)
+def test_the_check_finds_what_is_wrong(expression: str, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(error):
+        [labels_of(name) for name in series_of(promql_parser.parse(expression))]
 
 
 def test_alert_rules_say_what_is_wrong_and_what_to_do() -> None:
