@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hummingbus.embedded.process import Program, StartFailed
+from hummingbus.embedded.process import Program, StartFailed, Stuck
 from hummingbus.home import Home
 from hummingbus.stack.log_file import KEPT, LogFile
 from hummingbus.stack.report import ProgramReport, StackReport, end_leftovers, read_report, write_report
@@ -171,3 +172,37 @@ def test_a_long_log_is_rotated(tmp_path: Path) -> None:
     assert len(files) == KEPT + 1
     assert all(file.stat().st_size < 200 for file in files)
     assert "line 049" in (tmp_path / "a.log.1").read_text() + (tmp_path / "a.log").read_text()
+
+
+async def test_a_program_that_is_stuck_is_started_again_when_it_would_help(home: Home) -> None:
+    room = home.run / "room"
+    stuck = Stuck(b"says hello", "no room", lambda: room.exists() and journal(home) == ["start a"])
+    async with supervised(home, [[replace(fake(home, "a"), stuck=stuck)]]) as supervisor:
+        await until(lambda: supervisor.children[0].report.reason == "no room")
+        assert journal(home) == ["start a"]
+        room.touch()
+        await until(lambda: journal(home) == ["start a", "stop a", "start a"])
+        assert supervisor.children[0].report.restarts == 1
+
+
+async def test_the_report_is_written_again_when_the_disk_was_full(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = [True]
+
+    def write(home: Home, report: StackReport) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write_report(home, report)
+
+    monkeypatch.setattr("hummingbus.stack.supervisor.write_report", write)
+    async with supervised(home, [[fake(home, "a")]]) as supervisor:
+        await until(lambda: supervisor.children[0].report.state == "ready")
+        assert read_report(home) is None
+        full.clear()
+        await until(lambda: (report := read_report(home)) is not None and report.ready)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_loses_lines_of_a_log_and_nothing_else() -> None:
+    log = LogFile(Path("/dev/full"))
+    log.write(b"lost\n")
+    log.close()

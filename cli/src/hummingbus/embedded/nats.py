@@ -17,7 +17,10 @@ from typing import Any
 import psutil
 
 from hummingbus.embedded.ports import LOOPBACK
-from hummingbus.embedded.process import Program, StartFailed
+from hummingbus.embedded.process import Program, StartFailed, Stuck
+
+ROOM_BYTES = 32 * 1024**2
+"""With less room JetStream would soon be stuck again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,8 @@ class NatsServer:
             prepare=self.prepare,
             port=self.port,
             version=version(),
+            # A stream that failed to write once refuses everything, also when there is room again (nats-server 2.15).
+            stuck=Stuck(b"no space left on device", "JetStream's disk is full", self.has_room),
         )
 
     @property
@@ -90,6 +95,10 @@ class NatsServer:
         if self.users:
             configuration["authorization"] = {"users": [user.rendered() for user in self.users]}
         return json.dumps(configuration, indent=2)
+
+    def has_room(self) -> bool:
+        """Whether the store's disk can take something again."""
+        return shutil.disk_usage(self.directory).free >= ROOM_BYTES
 
     def check(self) -> str | None:
         """None when it greets a client on its port."""

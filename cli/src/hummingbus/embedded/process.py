@@ -86,6 +86,15 @@ def nothing() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Stuck:
+    """A state that a program tells in its output and does not leave by itself; it is started again once `over` says so."""
+
+    told_by: bytes
+    reason: str
+    over: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A server or service of the stack. `check` answers None when it is ready, else the reason; both it and `prepare` block."""
 
@@ -100,6 +109,7 @@ class Program:
     stop_seconds: float = 15
     port: int | None = None
     version: str = ""
+    stuck: Stuck | None = None
     provision: Callable[[], None] = nothing
     """Run (it blocks) each time the program became ready, before anything that depends on it starts."""
 

@@ -40,6 +40,7 @@ class Child:
         self._stop_asked = asyncio.Event()
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._stuck = False
 
     def start(self) -> None:
         """Begin to run the program."""
@@ -99,7 +100,8 @@ class Child:
         if self._stop_asked.is_set():
             return "not started"
         file = LogFile(self._log_path)
-        pipe = LogPipe(file)
+        self._stuck = False
+        pipe = LogPipe(file, self._hear)
         try:
             self._process = await asyncio.create_subprocess_exec(
                 *self.program.argv, stdin=DEVNULL, stdout=pipe.writing, stderr=pipe.writing, **self.program.spawn_arguments()
@@ -120,7 +122,7 @@ class Child:
         """Ask the program again and again whether it is ready."""
         provisioned = False
         while True:
-            reason = await asyncio.to_thread(self.program.check)
+            reason = await asyncio.to_thread(self.program.check) or await self._free()
             if reason is None and not provisioned:
                 reason = await self._provision()
                 provisioned = reason is None
@@ -138,6 +140,20 @@ class Child:
                     logger.warning("%s is not ready: %s", self.program.name, reason)
                 self._tell("unready" if self.report.state in {"ready", "unready"} else "starting", reason=reason)
             await asyncio.sleep(POLL_READY if reason is None else POLL_STARTING if not provisioned else POLL_READY / 4)
+
+    def _hear(self, output: bytes) -> None:
+        if self.program.stuck is not None and self.program.stuck.told_by in output:
+            self._stuck = True
+
+    async def _free(self) -> str | None:
+        """Why the program is stuck, if it is; it is asked to stop, and so started again, when that is over."""
+        stuck = self.program.stuck
+        if stuck is None or not self._stuck:
+            return None
+        if self._process is not None and self._process.returncode is None and await asyncio.to_thread(stuck.over):
+            logger.warning("%s is started again: %s, and that is over", self.program.name, stuck.reason)
+            self._process.send_signal(self.program.stop_signal)
+        return stuck.reason
 
     async def _provision(self) -> str | None:
         try:

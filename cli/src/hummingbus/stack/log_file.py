@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,10 +25,16 @@ class LogFile:
         self._file = self._open()
 
     def write(self, data: bytes) -> None:
-        """Append the bytes as they come; a rotation may fall within a line only if the line spans two writes."""
-        self._file.write(data)
-        if self._file.tell() >= self._rotate_at and data.endswith(b"\n"):
-            self._rotate()
+        """Append the bytes as they come; a rotation may fall within a line only if the line spans two writes.
+
+        What a full disk does not take is lost: the program that wrote it goes on.
+        """
+        with contextlib.suppress(OSError):
+            if self._file.closed:
+                self._file = self._open()
+            self._file.write(data)
+            if self._file.tell() >= self._rotate_at and data.endswith(b"\n"):
+                self._rotate()
 
     def close(self) -> None:
         """Close the file; it can be opened again for the next run."""
@@ -54,8 +62,10 @@ class LogPipe:
     Not asyncio's own pipe: there the exit of a process is only reported once every descendant closed its output.
     """
 
-    def __init__(self, file: LogFile) -> None:
+    def __init__(self, file: LogFile, said: Callable[[bytes], None]) -> None:
+        """`said` is given all that goes to the file."""
         self._file = file
+        self._said = said
         self._reading, self.writing = os.pipe()
         os.set_blocking(self._reading, False)
         asyncio.get_running_loop().add_reader(self._reading, self._pump)
@@ -77,6 +87,7 @@ class LogPipe:
             return False
         if data:
             self._file.write(data)
+            self._said(data)
         else:
             self._end()
         return bool(data)

@@ -13,6 +13,7 @@ from hummingbus.stack.report import StackReport, write_report
 
 logger = logging.getLogger(__name__)
 
+WRITE_AGAIN_SECONDS = 1.0
 GROUP_SECONDS = 45.0
 """How long a group may take before the next is started all the same: what works shall be reachable."""
 
@@ -44,7 +45,7 @@ class Supervisor:
         for group in reversed(self._groups):
             await asyncio.gather(*(child.stop() for child in group))
         reporting.cancel()
-        self._write()
+        self._written()
 
     async def _start_groups(self) -> None:
         for group in self._groups:
@@ -60,9 +61,16 @@ class Supervisor:
     async def _keep_reporting(self) -> None:
         while True:
             self._changed.clear()
-            self._write()
-            await self._changed.wait()
-            await asyncio.sleep(0.05)  # changes come in bursts
+            if self._written():
+                await self._changed.wait()
+                await asyncio.sleep(0.05)  # changes come in bursts
+            else:
+                await asyncio.sleep(WRITE_AGAIN_SECONDS)
 
-    def _write(self) -> None:
-        write_report(self._home, self._report.model_copy(update={"programs": [child.report for child in self.children]}))
+    def _written(self) -> bool:
+        try:
+            write_report(self._home, self._report.model_copy(update={"programs": [child.report for child in self.children]}))
+        except OSError as error:  # the disk is full: whatever happens, the programs are looked after
+            logger.error("the report cannot be written: %s", error)
+            return False
+        return True

@@ -47,6 +47,13 @@ def is_gone(error: BaseException) -> bool:
     return type(error) is asyncpg.InterfaceError and "clos" in str(error)
 
 
+def refusal(error: BaseException) -> Unavailable:
+    """What a caller is told of a database that cannot be used now."""
+    if isinstance(error, asyncpg.DiskFullError):
+        return Unavailable("The database's disk is full; nothing is stored until there is room", retry_after=30)
+    return Unavailable("The database is not available")
+
+
 @contextmanager
 def unavailable_when_gone() -> Iterator[None]:
     """Turn errors of a lost database into `Unavailable`."""
@@ -55,8 +62,7 @@ def unavailable_when_gone() -> Iterator[None]:
     except DRIVER_ERRORS as error:
         if not is_gone(error):
             raise
-        msg = "The database is not available"
-        raise Unavailable(msg) from error
+        raise refusal(error) from error
 
 
 class Database:

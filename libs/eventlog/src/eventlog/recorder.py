@@ -13,7 +13,7 @@ from contracts.rejections import Unavailable
 from eventlog import rows
 from eventlog.append import Append, Outcome
 from eventlog.batch import BatchWriter
-from eventlog.database import DRIVER_ERRORS, Connection, is_gone
+from eventlog.database import DRIVER_ERRORS, Connection, is_gone, refusal
 from eventlog.errors import VersionConflict
 from eventlog.observer import Observer, Unobserved
 
@@ -62,7 +62,7 @@ class Recorder:
         self._wake.set()
         if self._task is not None:
             await asyncio.wait({self._task})
-        self._refuse(self._queue)
+        self._refuse(self._queue, Unavailable("The database is not available"))
         self._queue.clear()
         await self._close()
 
@@ -102,10 +102,14 @@ class Recorder:
         result = await self._attempt(connection, batch)
         if isinstance(result, dict):
             self._settle(result)
+        elif isinstance(result, asyncpg.DiskFullError) and not connection.is_closed():
+            # The transaction was rolled back. The connection is kept: a server without room may refuse a new one.
+            log.warning("event log has no room: %s", result)
+            self._refuse(batch, refusal(result))
         elif is_gone(result) or connection.is_closed():
             log.warning("event log lost its database: %s", result)
             await self._close()
-            self._refuse(batch, "The database went away; whether this was stored is not known")
+            self._refuse(batch, Unavailable("The database went away; whether this was stored is not known"))
         elif len(batch) == 1:
             _fail(batch[0], result)
         else:
@@ -161,7 +165,7 @@ class Recorder:
             connection = await self._connect()
         except DRIVER_ERRORS as error:
             log.warning("event log cannot reach its database: %s", error)
-            self._refuse_overdue()
+            self._refuse_overdue(error)
             await asyncio.sleep(self._delay)
             self._delay = min(2 * self._delay, LONGEST_DELAY_SECONDS)
         else:
@@ -173,15 +177,15 @@ class Recorder:
                 self.observer.reconnected()
             self._connected_before = True
 
-    def _refuse_overdue(self) -> None:
+    def _refuse_overdue(self, error: BaseException) -> None:
         due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
         overdue = [append for append in self._queue if append.queued_at < due]
-        self._refuse(overdue)
+        self._refuse(overdue, refusal(error))
         self._queue = deque(append for append in self._queue if append.queued_at >= due)
 
-    def _refuse(self, appends: Sequence[Append] | deque[Append], detail: str = "The database is not available") -> None:
+    def _refuse(self, appends: Sequence[Append] | deque[Append], why: Unavailable) -> None:
         for append in appends:
-            _fail(append, Unavailable(detail))
+            _fail(append, why)
 
     async def _close(self) -> None:
         connection, self._connection = self._connection, None
