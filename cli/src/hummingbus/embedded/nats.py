@@ -19,6 +19,8 @@ import psutil
 from hummingbus.embedded.ports import LOOPBACK
 from hummingbus.embedded.process import Program, StartFailed, Stuck
 
+FILE_STORE_BYTES = 1024**4
+"""The disk is the limit. Without one the server takes three quarters of what is free when it starts, of a full disk nothing."""
 ROOM_BYTES = 32 * 1024**2
 """With less room JetStream would soon be stuck again."""
 
@@ -87,7 +89,11 @@ class NatsServer:
         configuration: dict[str, Any] = {
             "server_name": "hummingbus",
             "listen": f"{LOOPBACK}:{self.port}",
-            "jetstream": {"store_dir": str(self.directory), "max_memory_store": 64 * 1024**2},
+            "jetstream": {
+                "store_dir": str(self.directory),
+                "max_memory_store": 64 * 1024**2,
+                "max_file_store": FILE_STORE_BYTES,
+            },
             "max_payload": 8 * 1024**2,
         }
         if self.mqtt_port is not None:
