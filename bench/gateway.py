@@ -36,7 +36,7 @@ DEEP = 1000
 """Pages of PAGE rows before the deep page."""
 
 ORDERS_A_SECOND = 8
-"""Of one account, out of the 10 that the limiter allows."""
+"""Of one account, out of the 8.5 that placing may take of the limiter's 100 in 10 s; more is answered 429."""
 
 REFERENCE = {
     "GET /accounts/": (218, 201),
