@@ -104,6 +104,21 @@ async def test_after_a_failed_batch_heads_are_read(log: EventLog, other: EventLo
     assert reads == [STREAM, "money.purse-b"]
 
 
+async def test_after_another_connection_heads_are_read(log: EventLog, reads: list[str]) -> None:
+    await log.append(STREAM, 0, EVENT * 2, Metadata())
+    before = log._recorder._connection
+    assert before is not None
+    await log.fetch("SELECT pg_terminate_backend($1)", before.get_server_pid())
+    for _ in range(1500):
+        if log._recorder._connection is not before and log.trouble() is None:
+            break
+        await asyncio.sleep(0.02)
+    await log.fetch("DELETE FROM stored_events WHERE originator_version = 2")
+    with pytest.raises(VersionConflict) as conflict:
+        await log.append(STREAM, 2, EVENT, Metadata())
+    assert (conflict.value.actual, reads) == (1, [STREAM])
+
+
 async def test_kept_heads_are_bounded(log: EventLog, reads: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventlog.heads.LIMIT", 2)
     for name in "abc":

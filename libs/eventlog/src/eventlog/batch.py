@@ -33,6 +33,10 @@ class BatchWriter:
         self._clock = clock
         self._heads = Heads()
 
+    def reconnected(self) -> None:
+        """Take note that the next batch comes through a new connection."""
+        self._heads.forget()
+
     async def store(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome]:
         """Store all appends of a batch that may be stored, atomically; the outcome of each.
 

@@ -48,9 +48,13 @@ class Heads:
         while len(self._kept) > LIMIT:
             self._kept.popitem(last=False)
 
-    def doubt(self) -> None:
-        """Forget everything: a batch failed, and its heads may be why."""
+    def forget(self) -> None:
+        """Forget everything: after another connection the database may be an older one, restored or failed over to."""
         self._kept.clear()
+
+    def doubt(self) -> None:
+        """Forget everything, and read for a while: a batch failed, and its heads may be why."""
+        self.forget()
         self._wary = WARY_BATCHES
 
     def _unread(self, batch: Sequence[Append]) -> dict[str, Head]:

@@ -172,6 +172,7 @@ class Recorder:
             # Also when nothing is queued: readiness should be true again before the next append.
             connection.add_termination_listener(lambda _: self._wake.set())
             self._connection = connection
+            self._writer.reconnected()
             self._delay = SHORTEST_DELAY_SECONDS
             if self._connected_before:
                 self.observer.reconnected()
