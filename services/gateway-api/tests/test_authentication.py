@@ -69,6 +69,16 @@ async def test_the_right_password_of_another_user_is_refused() -> None:
     assert not await authenticator.authenticate("userp", "w")
 
 
+async def test_an_unknown_user_costs_the_same_hash() -> None:
+    """How long a refusal takes must not tell whether the user exists."""
+    verifier = CountingVerifier("pw")
+    authenticator = Authenticator("u", verifier)
+    assert not await authenticator.authenticate("nobody", "guess")
+    assert verifier.calls == 1
+    assert not await authenticator.authenticate("u", "guess")
+    assert verifier.calls == 2
+
+
 async def test_guessing_neither_takes_the_processor_nor_the_memory() -> None:
     verifier = CountingVerifier("pw")
     authenticator = Authenticator("user", verifier, remembered=10)

@@ -24,6 +24,11 @@ async def test_every_answer_has_the_headers(http: httpx.AsyncClient) -> None:
     assert "script-src 'self'" in (await http.get("/docs")).headers["content-security-policy"]
 
 
+async def test_browsers_come_back_with_tls_only_when_there_is_tls(http: httpx.AsyncClient) -> None:
+    assert "strict-transport-security" not in (await http.get("http://gateway/accounts/")).headers
+    assert (await http.get("https://gateway/accounts/")).headers["strict-transport-security"] == "max-age=31536000"
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

@@ -20,10 +20,13 @@ import pytest
 from argon2 import PasswordHasher
 from contracts import naming
 from contracts.accounts import ListAccounts
+from contracts.trading import PlaceOrder
+from fake_services import ORDER
 from gateway_api.app import build, openapi
 from gateway_api.settings import Settings
 from nats.aio.msg import Msg
 from pydantic import SecretStr
+from test_routes import ORDER_BODY
 
 
 @dataclass
@@ -66,6 +69,12 @@ def _answers(running: Running) -> bool:
         return False
 
 
+def _refused(running: Running) -> None:
+    """Returns when the gateway takes no more connections."""
+    while _answers(running):
+        time.sleep(0.05)
+
+
 async def test_a_read_over_the_bus_and_a_stop(gateway: Running, nats_url: str) -> None:
     accounts = await nats.connect(nats_url)
 
@@ -89,6 +98,33 @@ async def test_a_read_over_the_bus_and_a_stop(gateway: Running, nats_url: str) -
         assert (await running).json() == ["master_account"]
     assert await asyncio.to_thread(gateway.process.wait, 10) == 0
     await accounts.close()
+
+
+async def test_an_order_under_way_is_answered_while_the_gateway_stops(gateway: Running, nats_url: str) -> None:
+    session = await nats.connect(nats_url)
+    taken, answer = asyncio.Event(), asyncio.Event()
+    placed: list[Msg] = []
+
+    async def place(message: Msg) -> None:
+        placed.append(message)
+        taken.set()
+        await answer.wait()
+        await session.publish(message.reply, json.dumps(ORDER).encode(), headers={naming.HEADER_STATUS: "201"})
+
+    await session.subscribe(naming.session_command_subject("master_account", "binance", PlaceOrder), cb=place)
+    await session.flush()
+    async with httpx.AsyncClient(base_url=gateway.url, auth=("u", "pw"), timeout=60) as http, asyncio.timeout(60):
+        running = asyncio.create_task(http.post("/trading/orders", json=ORDER_BODY))
+        await taken.wait()
+        gateway.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(_refused, gateway)
+        assert gateway.process.poll() is None
+        answer.set()
+        response = await running
+    assert (response.status_code, response.json()) == (201, ORDER)
+    assert len(placed) == 1
+    assert await asyncio.to_thread(gateway.process.wait, 30) == 0
+    await session.close()
 
 
 def test_documents_are_made_without_connecting() -> None:
