@@ -46,7 +46,11 @@ async def books(client: Any, account: str, connector: str) -> Books:
     orders = await _all(client.trading.search_orders, account)
     trades = await _all(client.trading.get_trades, account)
     state = await client.portfolio.get_state([account], [connector])
-    balances = {token["token"]: (exact(token["units"]), exact(token["available_units"])) for token in state[account][connector]}
+    # Empty until the session has reported.
+    balances = {
+        token["token"]: (exact(token["units"]), exact(token["available_units"]))
+        for token in state.get(account, {}).get(connector, ())
+    }
     return Books(
         {order["order_id"]: (order["status"], exact(order["filled_amount"])) for order in orders},
         {

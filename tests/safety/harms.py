@@ -32,7 +32,7 @@ LONG_FREEZE = 14.0
 """Seconds; longer than a session's lease lives, so that it wakes up without it."""
 OVERLAPPING = 0.25
 """How often the next harm does not wait until the last one is over."""
-LONGEST_RECOVERY = 180.0
+LONGEST_RECOVERY = 300.0
 
 
 @dataclass
@@ -59,9 +59,14 @@ class Harms:
         self.done: dict[str, Recoveries] = defaultdict(Recoveries)
 
     async def along(self, progress: Callable[[], float], count: int) -> None:
-        """Do `count` harms at even steps of the progress from 0 to 1: each before any comes again."""
+        """Do `count` harms at even steps of the progress from 0 to 1: each before any comes again.
+
+        Harms take their time: those that are left when nobody trades any more are left out, once each was done.
+        """
         queue: list[str] = []
         for number in range(count):
+            if number >= len(HARMS) and progress() >= 1:
+                return
             queue = queue or self._chance.sample(HARMS, len(HARMS))
             harm, overlapped = queue.pop(), self._chance.random() < OVERLAPPING
             while progress() < (number + 0.5) / count:  # noqa: ASYNC110 - counts of several traders

@@ -94,6 +94,7 @@ def _requests(traders: Sequence[Trader]) -> dict[str, int]:
         "sent": sum(trader.requests for trader in traders),
         "repeated": sum(trader.retries for trader in traders),
         "told to wait (429)": sum(trader.slowed for trader in traders),
+        "answered with an internal error (500)": sum(trader.failures for trader in traders),
         "cancels": sum(trader.cancels for trader in traders),
         "keys used for another order": sum(trader.misused for trader in traders),
         "orders accepted": sum(len(trader.accepted) for trader in traders),
@@ -156,8 +157,8 @@ async def _settled(stack: Stack, traders: Sequence[Trader]) -> Verdict:
             verdict: Verdict | None = None
             try:
                 verdict = await _judged(stack, traders, client)
-            except (aiohttp.ClientError, OSError, KeyError):
-                # A process is just coming back, or a session has not reported its balances yet.
+            except (aiohttp.ClientError, OSError):
+                # A process is just coming back.
                 if time.monotonic() >= deadline:
                     raise
             if verdict is not None and (verdict.good or not verdict.may_heal or time.monotonic() >= deadline):

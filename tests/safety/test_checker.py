@@ -136,6 +136,7 @@ RECORDS: list[list[dict[str, Any]]] = [
         },
     ],
     [{**ACCEPTED, "order": 6, "quantity": "1", "client_order_id": "two"}],
+    [],
     [{"event": "OrderClosed", "order": 6, "status": "CANCELED"}],
 ]
 
@@ -143,7 +144,8 @@ RECORDS: list[list[dict[str, Any]]] = [
 def write_journal(directory: Path, records: list[list[dict[str, Any]]]) -> None:
     lines = []
     for number, events in enumerate(records, 1):
-        body = json.dumps({"n": number, "at": 1, "events": events}).encode()
+        kind = "events" if events else "perpetual"
+        body = json.dumps({"n": number, "at": 1, kind: events}).encode()
         lines.append(b"%08x %s\n" % (crc32(body), body))
     (directory / "journal-000000000000001.log").write_bytes(b"".join(lines))
 

@@ -39,6 +39,7 @@ class Trader:
     requests: int = 0
     retries: int = 0
     slowed: int = 0
+    failures: int = 0
     cancels: int = 0
     misused: int = 0
     placed: int = 0
@@ -120,6 +121,7 @@ class Trader:
                     return answer
                 told = f"{answer.status_code} {answer.text[:300]}"
                 self.slowed += answer.status_code == 429
+                self.failures += answer.status_code == 500
                 wait = float(answer.headers.get("Retry-After", wait))
             self.retries += 1
             await asyncio.sleep(wait)
