@@ -80,6 +80,17 @@ async def test_a_wrong_clock_is_found(skew: float, status: str) -> None:
     assert (await servers.clock_skew("the database", ask, lambda: noon)).status == status
 
 
+def test_an_exchange_s_clock_is_judged_by_the_session_it_is_farthest_from() -> None:
+    def line(account: str, connector: str, ahead: float) -> str:
+        return f'{servers.AHEAD}{{account="{account}",connector="{connector}"}} {ahead}\n'
+
+    metrics = line("a", "binance", 0.1) + line("b", "binance", -2.5) + line("a", "kraken", 0.02) + "other 5\n"
+    found = [(finding.status, finding.found) for finding in servers.judged_clocks(metrics)]
+    assert [status for status, _ in found] == ["failure", "ok"]
+    assert "the exchange binance is -2.500 s" in found[0][1]
+    assert servers.judged_clocks("") == []
+
+
 async def test_how_often_the_bus_syncs_is_told(tmp_path: Path) -> None:
     installation = Installation.read(StackSettings(home=tmp_path))
     installation.home.nats.mkdir()

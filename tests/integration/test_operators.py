@@ -145,6 +145,20 @@ async def bury_one(stack: Stack) -> None:
     await client.close()
 
 
+def test_the_doctor_finds_an_exchange_whose_clock_is_off(traded: tuple[Stack, str]) -> None:
+    stack, _ = traded
+
+    def clocks() -> dict[str, str]:
+        findings = json.loads(stack.run("doctor", "--json", codes=(0, 1)))["findings"]
+        return {each["found"].split(" is ")[0]: each["status"] for each in findings if each["check"] == "clock"}
+
+    assert {"the sandbox exchange", "the exchange binance", "the database", "NATS"} <= set(clocks())
+    stack.run("sandbox", "fault", "add", "clock_skew", "--ms", "3600000", "--endpoint", "time")
+    skewed = clocks()
+    stack.run("sandbox", "fault", "clear")
+    assert (skewed["the sandbox exchange"], skewed["the database"]) == ("failure", clocks()["the database"])
+
+
 def test_verify_names_the_event_that_was_tampered_with(traded: tuple[Stack, str]) -> None:
     stack, order_id = traded
     assert [audit["intact"] for audit in json.loads(stack.run("verify", "--json")).values()] == [True, True]

@@ -164,3 +164,14 @@ async def test_many_sessions_start_side_by_side(engine: Engine, sandbox: Sandbox
     await asyncio.gather(*(one.start() for one in made))
     assert all(one.ready() is None for one in made)
     await asyncio.gather(*(one.stop() for one in made))
+
+
+async def test_a_session_knows_how_far_its_exchange_s_clock_is_off(engine: Engine, sandbox: Sandbox) -> None:
+    await sandbox.admin("POST", "/faults", {"kind": "clock_skew", "milliseconds": 3_600_000})
+    exchanges = EngineExchanges(engine, Markets(engine))
+    session = exchanges.session("master_account", "binance", await keys(sandbox))
+    assert exchanges.clocks() == {}
+    await session.start()
+    assert exchanges.clocks()["master_account", "binance"] == pytest.approx(3600, abs=30)
+    await session.stop()
+    assert exchanges.clocks() == {}

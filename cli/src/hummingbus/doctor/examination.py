@@ -57,8 +57,23 @@ async def _servers(installation: Installation) -> AsyncIterator[Finding]:
         except DATABASE_AWAY as error:
             text = f"no answer: {type(error).__name__} {error}".rstrip()
             yield failure("postgres", text, f"hummingbus logs postgres   (then: {RESTART})")
-    if installation.supervisor is not None and installation.settings.venue == "sandbox":
-        yield await _exchange_clock(installation)
+    for finding in await _exchanges(installation):
+        yield finding
+
+
+async def _exchanges(installation: Installation) -> list[Finding]:
+    """The clocks of the exchanges, while the stack runs."""
+    if installation.supervisor is None:
+        return []
+    sandbox = [await _exchange_clock(installation)] if installation.settings.venue == "sandbox" else []
+    return sandbox + await _session_clocks(installation)
+
+
+async def _session_clocks(installation: Installation) -> list[Finding]:
+    try:
+        return await servers.session_clocks(installation)
+    except (httpx.HTTPError, KeyError, ValueError) as error:
+        return [warning("clock", f"trading does not tell its exchanges' time: {error}", "hummingbus logs trading")]
 
 
 async def _exchange_clock(installation: Installation) -> Finding:

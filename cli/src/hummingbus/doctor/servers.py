@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 import httpx
 from service_kit.inspection import BusState
+from service_kit.metrics import measured
 
 from hummingbus.doctor.finding import Finding, failure, ok, warning
 from hummingbus.doctor.installation import Installation
@@ -22,6 +23,9 @@ SET_CLOCK = "timedatectl set-ntp true   (or: chronyc makestep)"
 
 DEFAULT_SYNC = "2m"
 """NATS's own default."""
+
+AHEAD = "hummingbus_exchange_clock_ahead_seconds"
+"""Trading's metric: the exchanges' clocks as its sessions know them."""
 
 type Clock = Callable[[], datetime]
 
@@ -91,3 +95,23 @@ async def exchange_time(installation: Installation) -> datetime:
     async with httpx.AsyncClient(timeout=5) as client:
         answer = (await client.get(f"http://{LOOPBACK}:{port}/api/v3/time")).raise_for_status()
     return datetime.fromtimestamp(answer.json()["serverTime"] / 1000, UTC)
+
+
+async def session_clocks(installation: Installation) -> list[Finding]:
+    """The clock of each exchange that trading sessions are connected to, as far off as any of them says.
+
+    Raises httpx.HTTPError, KeyError.
+    """
+    async with httpx.AsyncClient(timeout=5) as client:
+        port = installation.ports["trading-health"]
+        answer = (await client.get(f"http://{LOOPBACK}:{port}/metrics")).raise_for_status()
+    return judged_clocks(answer.text)
+
+
+def judged_clocks(metrics: str) -> list[Finding]:
+    """The clocks told by trading's metrics, one finding an exchange."""
+    worst: dict[str, float] = {}
+    for labels, ahead in measured(metrics, AHEAD):
+        worst[labels["connector"]] = max(worst.get(labels["connector"], 0.0), ahead, key=abs)
+    now = utc_now()
+    return [skew(f"the exchange {name}", now, now + timedelta(seconds=ahead), now) for name, ahead in sorted(worst.items())]

@@ -9,6 +9,7 @@ from math import nan
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, GCCollector, Histogram, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service_kit.supervisor import Crash, guarded
 
@@ -73,3 +74,9 @@ class Metrics:
             logger.info("metrics not read: %s", outcome.reason)
             for gauge in gauges:
                 gauge.set(nan)
+
+
+def measured(text: str, name: str) -> list[tuple[dict[str, str], float]]:
+    """The labels and values of one metric in what `/metrics` answers; none where it is not there."""
+    families = text_string_to_metric_families(text)
+    return [(dict(one.labels), one.value) for family in families for one in family.samples if one.name == name]

@@ -60,18 +60,20 @@ def build(settings: Settings) -> Service:
     sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
     engine = Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None), settings.data_dir)
     markets = Markets(engine)
+    exchanges = EngineExchanges(engine, markets)
     around = Surroundings(
         log=log,
         leases=service.leases,
         commands=service,
         credentials=Vault(service.bus, sealer),
-        exchanges=EngineExchanges(engine, markets),
+        exchanges=exchanges,
         holder=settings.replica,
         measures=Measures(service.metrics),
         pace=Pace(settle=settings.settle_seconds, reconcile=settings.reconcile_interval, patience=settings.order_patience),
     )
     sessions = Sessions(around, service.bus, Supervisor(service.crashed))
     around.measures.watch(log, sessions.conditions)
+    around.measures.watch_clocks(exchanges.clocks)
     service.on_start(engine.start)
     service.on_stop(sessions.stop)
     service.on_stop(engine.stop)

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
+from weakref import WeakSet
 
 from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
@@ -58,13 +59,21 @@ class EngineExchanges:
     def __init__(self, engine: Engine, markets: Markets) -> None:
         self._engine = engine
         self._markets = markets
+        self._sessions: WeakSet[EngineSession] = WeakSet()
+
+    def clocks(self) -> dict[tuple[str, str], float]:
+        """Seconds that each session's exchange is ahead of this machine, by account and connector, where one has told."""
+        told = {(session.account, session.connector): session.clock_ahead() for session in self._sessions}
+        return {session: ahead for session, ahead in told.items() if ahead is not None}
 
     def session(self, account: str, connector: str, fields: Mapping[str, str]) -> EngineSession:
         """A session for a credential's fields, not connected. Raises ConnectorUnknown, CredentialFieldInvalid, Unavailable."""
         setting = connectors.setting_of(self._engine, connector)
         self._engine.venue.admit(connector)
         connectors.validated(setting, fields)
-        return EngineSession(account, connector, setting, fields, self._markets)
+        session = EngineSession(account, connector, setting, fields, self._markets)
+        self._sessions.add(session)
+        return session
 
 
 class EngineSession:
@@ -114,6 +123,13 @@ class EngineSession:
         if self._upkeep is not None:
             await self._upkeep.stop()
         self._upkeep = None
+
+    def clock_ahead(self) -> float | None:
+        """Seconds the exchange's clock is ahead of this machine's, by its latest answers; None where it tells no time."""
+        synchronizer = getattr(self._engine_connector, "_time_synchronizer", None)
+        if self._upkeep is None or synchronizer is None or not synchronizer._time_offset_ms:
+            return None
+        return float(synchronizer.time() - time.time())
 
     def ready(self) -> str | None:
         """None when orders can be placed."""

@@ -31,6 +31,7 @@ class SessionCondition(StrEnum):
 
 
 type Conditions = Mapping[tuple[str, str], SessionCondition]
+type Clocks = Mapping[tuple[str, str], float]
 
 
 class Measures:
@@ -48,6 +49,9 @@ class Measures:
             "session_state", "1 for the state a session is in on this replica", "account", "connector", "state"
         )
         self._sessions = metrics.gauge("sessions", "Sessions of this replica in a state", "state")
+        self._clocks = metrics.gauge(
+            "exchange_clock_ahead_seconds", "How far a session's exchange is ahead of this machine", "account", "connector"
+        )
         self._unknown = metrics.gauge("unknown_orders", "Orders with an effect whose outcome is not proven")
         self._unknown_age = metrics.gauge(
             "unknown_order_age_seconds", "Time since anything was heard of the longest unknown order"
@@ -78,6 +82,16 @@ class Measures:
 
         self._metrics.on_scrape(orders, self._unknown, self._unknown_age)
         self._metrics.on_scrape(sessions)
+
+    def watch_clocks(self, clocks: Callable[[], Clocks]) -> None:
+        """Look at the exchanges' clocks at each scrape."""
+
+        async def read() -> None:
+            self._clocks.clear()
+            for (account, connector), ahead in sorted(clocks().items())[:LABELLED_SESSIONS]:
+                self._clocks.labels(account, connector).set(ahead)
+
+        self._metrics.on_scrape(read)
 
     def _show(self, conditions: Conditions) -> None:
         self._session_state.clear()
