@@ -26,6 +26,8 @@ PASSWORD = 'canary user/phrase+"9b1c"'
 OLD, NEW = 'canary old/phrase+"5f1c"', 'canary new/phrase+"77a0" $x'
 REFUSED = "canary refused/secret+e3c9"
 
+READ = ("/health", "/accounts/", "/accounts/master_account/credentials", "/connectors/binance/config-map", "/openapi.json")
+
 BELONGS = {
     "exchange key": ("sandbox/",),  # the exchange itself must know its accounts
     "exchange secret": ("sandbox/",),
@@ -111,26 +113,25 @@ def use(seen: Searched, good: dict[str, str]) -> None:
         post(path, 2, json=good, **repeated)
         post(path, 4, json={**good, "binance_api_secret": REFUSED}, **repeated)
         trade(seen, api)
-        rotated = subprocess.run(
-            [COMMAND, "rotate-config-password"], env={**seen.stack.environment, "CONFIG_PASSWORD_NEW": NEW},
-            capture_output=True, text=True, timeout=120, cwd=seen.stack.home, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert rotated.returncode == 0, rotated.stderr
-        seen.printed.append(rotated.stdout + rotated.stderr)
+        rotate(seen)
         post(path, 2, json=good)
         trade(seen, api)
-        for read in (
-            "/health",
-            "/accounts/",
-            "/accounts/master_account/credentials",
-            "/connectors/binance/config-map",
-            "/openapi.json",
-        ):
+        for read in READ:
             answer = api.get(read)
             seen.answers.append(f"{answer.headers}\n{answer.text}")
         seen.stack.kill("accounts")
         eventually(lambda: api.post("/portfolio/state", json={"refresh": True}).status_code == 200, "accounts is back")
-        post("/accounts/delete-credential/master_account/binance", 2, params={"force": "true"})
+        gone = "/accounts/delete-credential/master_account/binance?force=true"
+        eventually(lambda: api.post(gone).status_code == 200, "the credential is deleted")
+
+
+def rotate(seen: Searched) -> None:
+    rotated = subprocess.run(
+        [COMMAND, "rotate-config-password"], env={**seen.stack.environment, "CONFIG_PASSWORD_NEW": NEW},
+        capture_output=True, text=True, timeout=120, cwd=seen.stack.home, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert rotated.returncode == 0, rotated.stderr
+    seen.printed.append(rotated.stdout + rotated.stderr)
 
 
 def trade(seen: Searched, api: httpx.Client) -> None:
