@@ -92,7 +92,8 @@ def ledger_books(ledger: Mapping[str, Any]) -> Books:
             for trade in ledger["trades"]
         },
         {
-            asset: (exact(balance["free"]) + exact(balance["locked"]), exact(balance["free"]))
+            # The API tells balances as JSON numbers, which clients read as doubles: equal is what is the nearest double.
+            asset: (exact(float(exact(balance["free"]) + exact(balance["locked"]))), exact(float(balance["free"])))
             for asset, balance in ledger["balances"].items()
             if exact(balance["free"]) + exact(balance["locked"])
         },

@@ -158,6 +158,11 @@ def test_the_journal_adds_up_to_the_books(tmp_path: Path) -> None:
     assert books.balances == {"BTC": (Decimal("0.4995"), Decimal("0.4995")), "USDT": (Decimal(955), Decimal(805))}
 
 
+def test_balances_with_more_digits_than_a_double_are_compared_as_clients_read_them() -> None:
+    there = ledger_books({"orders": [], "trades": [], "balances": {"USDT": {"free": "10013912.0095493776", "locked": "0"}}})
+    assert there.balances == {"USDT": (Decimal("10013912.009549377"), Decimal("10013912.009549377"))}
+
+
 def test_a_journal_that_is_not_whole_is_refused(tmp_path: Path) -> None:
     write_journal(tmp_path, RECORDS)
     path = tmp_path / "journal-000000000000001.log"
