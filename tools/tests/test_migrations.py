@@ -55,12 +55,13 @@ async def described(database_url: str, log: EventLog) -> list[list[asyncpg.Recor
 
 
 async def digests(database_url: str, log: EventLog) -> dict[str, str]:
-    """The digest of every table of the service, and the hashes of its events."""
+    """The digest of every table of the service that is there, and the hashes of its events."""
     connection = await connected(database_url, log)
     try:
         async with connection.transaction():
             tables = [table for metadata in log.schema.metadata for table in metadata.sorted_tables]
-            found = {table.name: await table_digest(connection, table) for table in tables}
+            there = [each for each in tables if await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", each.name)]
+            found = {table.name: await table_digest(connection, table) for table in there}
             found[rows.EVENTS] = str(await connection.fetch(f"SELECT hash FROM {rows.EVENTS} ORDER BY hash"))  # noqa: S608
             return found
     finally:
@@ -109,7 +110,8 @@ async def test_an_old_installation_is_taken_over_without_loss(service: str, old_
     before = await digests(old_database, log)
     assert before[rows.EVENTS].count("hash") >= 3
     await restarted(service, old_database)
-    assert await digests(old_database, log) == before
+    after = await digests(old_database, log)
+    assert {name: after[name] for name in before} == before
     assert await migration.differences(log.schema) == []
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from contracts.message import Metadata
@@ -23,9 +22,7 @@ from contracts.trading import (
     RefreshBalances,
     TradingPairUnknown,
 )
-from eventlog.execute import execute
 from rig import ACCOUNT, CONNECTOR, PAIR, Rig
-from trading.handlers import orders
 from trading.handlers.exchange import ReportStatus, TokenBalance
 
 
@@ -156,47 +153,6 @@ async def test_cancel_all_of_a_pair(rig: Rig) -> None:
     for order_id in btc:
         await rig.status(order_id, "CANCELLED")
     assert (await rig.row(eth))["status"] == "OPEN"
-
-
-async def test_cancel_all_passes_over_an_order_that_ends_meanwhile(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    await rig.start()
-    first, second = [await rig.place(), await rig.place()]
-    for order_id in (first, second):
-        await rig.status(order_id, "OPEN")
-
-    async def executed(log: Any, decider: Any, stream: str, command: Any, *rest: Any, **more: Any) -> Any:
-        if stream.endswith(first):
-            rig.exchange.end(first)
-            await rig.status(first, "CANCELLED")
-        return await execute(log, decider, stream, command, *rest, **more)
-
-    monkeypatch.setattr(orders, "execute", executed)
-    command = CancelOrders(account=ACCOUNT, connector=CONNECTOR)
-    started = await rig.commands.handlers["CancelOrders"](command, Metadata())
-    assert started.order_ids == (second,)
-    await rig.status(second, "CANCELLED")
-
-
-async def test_an_order_stored_while_its_session_ends_is_not_sent_and_the_client_told_to_ask_again(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await rig.start()
-
-    async def executed(*arguments: Any, **more: Any) -> Any:
-        done = await execute(*arguments, **more)
-        rig.leases.given[0].lost.set()
-        await rig.until(lambda: not rig.exchange.sessions[0].running)
-        return done
-
-    monkeypatch.setattr(orders, "execute", executed)
-    metadata = Metadata()
-    with pytest.raises(Unavailable, match="is ending"):
-        await rig.place(metadata)
-    monkeypatch.undo()
-    await rig.until(lambda: len(rig.exchange.sessions) == 2 and "PlaceOrder" in rig.commands.handlers)
-    order_id = await rig.place(metadata)
-    await rig.status(order_id, "FAILED")
-    assert rig.exchange.submits == []
 
 
 async def test_a_cancel_does_not_overtake_its_submit(rig: Rig) -> None:

@@ -13,7 +13,12 @@ MODULES: tuple[ModuleType, ...] = (accounts, vault, trading)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),
-    "trading": (*get_args(trading.OrderEvent), *get_args(trading.SessionEvent)),
+    "trading": (
+        *get_args(trading.OrderEvent),
+        *get_args(trading.SessionEvent),
+        *get_args(trading.ExecutorEvent),
+        *get_args(trading.HoldEvent),
+    ),
 }
 """The stored events of each context: what its log may hold."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 from contracts.trading import (
     ActiveOrders,
     CancelOrder,
     CancelOrders,
+    CreateExecutor,
     GetConfigMap,
     GetOrderTypes,
     GetRates,
@@ -20,24 +22,30 @@ from contracts.trading import (
     ReleaseSession,
     SearchOrders,
     SearchTrades,
+    StopExecutor,
 )
+from eventlog.decider import Decider
 from eventlog.log import EventLog
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 from service_kit.supervisor import Supervisor
 
 from trading import migrations
+from trading.adapters.books import Books
 from trading.adapters.catalogue import EngineCatalogue
 from trading.adapters.engine import Engine
+from trading.adapters.executors import EngineExecutors
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
 from trading.adapters.venue import Venue
+from trading.domain.executor import EXECUTOR
 from trading.domain.order import ORDER
 from trading.domain.session import SESSION
 from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
+from trading.handlers.executors import Executors
 from trading.handlers.live import Pace
 from trading.handlers.measures import Measures
 from trading.handlers.queries import Queries
@@ -46,17 +54,20 @@ from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
 from trading.views import credentials
 from trading.views.credentials import CredentialsView
+from trading.views.executors import ExecutorsView
 from trading.views.orders import OrdersView
 from trading.views.sessions import SessionsView
 from trading.views.trades import TradesView
+
+AGGREGATES: dict[str, Decider[Any, Any, Any]] = {"order": ORDER, "session": SESSION, "executor": EXECUTOR}
 
 
 def build(settings: Settings) -> Service:
     """The composed service; connects to nothing until it is run."""
     log = _log(settings)
     service = Service("trading", settings, log=log)
-    service.aggregate("order", ORDER)
-    service.aggregate("session", SESSION)
+    for noun, decider in AGGREGATES.items():
+        service.aggregate(noun, decider)
     sealer = Sealer(base64.b64decode(settings.transport_key.get_secret_value()))
     engine = Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None), settings.data_dir)
     markets = Markets(engine)
@@ -75,6 +86,7 @@ def build(settings: Settings) -> Service:
     around.measures.watch(log, sessions.conditions)
     around.measures.watch_clocks(exchanges.clocks)
     service.on_start(engine.start)
+    _serve_executors(service, log, EngineExecutors(markets, Books(engine)), sessions, settings.replica)
     service.on_stop(sessions.stop)
     service.on_stop(engine.stop)
     service.readiness("engine", engine.pending)
@@ -94,10 +106,19 @@ def _log(settings: Settings) -> EventLog:
     return EventLog(
         settings.database_url,
         context="trading",
-        views=(OrdersView(), TradesView(), SessionsView()),
+        views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView()),
         tables=(credentials.metadata,),
         migrations=migrations.DIRECTORY,
     )
+
+
+def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, sessions: Sessions, replica: str) -> None:
+    executors = Executors(log, engine, engine, sessions, replica, Supervisor(service.crashed))
+    service.on_stop(executors.shut)
+    service.on_stop(engine.stop)
+    service.task("executors", executors.keep)
+    service.command(CreateExecutor, executors.create)
+    service.command(StopExecutor, executors.stop)
 
 
 def _serve_queries(service: Service, queries: Queries) -> None:

@@ -74,6 +74,8 @@ class PlaceOrder(_Order, Command):
     amount: Amount = Field(gt=0)
     price: Amount | None = None
     position_action: PositionAction = PositionAction.OPEN
+    executor_id: Token | None = None
+    controller_id: Token | None = None
 
 
 class OrderAccepted(Reply):
@@ -113,7 +115,7 @@ class CancelRequested(Reply):
 
 
 class OrderPlaced(_Order, Event):
-    """The intent, quantised by the trading rules, stored before the exchange is called."""
+    """The intent, quantised by the trading rules, stored before the exchange is called; with the executor that placed it."""
 
     order_id: Token
     account: Token
@@ -126,13 +128,12 @@ class OrderPlaced(_Order, Event):
     requested_amount: Amount
     requested_price: Amount | None
     position_action: PositionAction = PositionAction.OPEN
+    executor_id: Token | None = None
+    controller_id: Token | None = None
 
 
 class OrderRecorded(_Order, Event):
-    """An order found on the exchange that was not placed here (external).
-
-    `client_order_id` is the exchange's own, which is not always a token as `order_id` must be.
-    """
+    """An order found on the exchange that was not placed here; `client_order_id` is the exchange's own, not always a token."""
 
     order_id: Token
     account: Token

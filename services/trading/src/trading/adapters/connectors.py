@@ -96,10 +96,10 @@ def _plain(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-async def made_public(setting: Any) -> Any:
+async def made_public(setting: Any, trading_pairs: Sequence[str] = ()) -> Any:
     """A connector without keys, for public data only; nothing is connected. Unavailable when a library is missing."""
     await _imported(setting)
-    return setting.non_trading_connector_instance_with_default_configuration([])
+    return setting.non_trading_connector_instance_with_default_configuration(list(trading_pairs))
 
 
 async def made(setting: Any, fields: Mapping[str, str]) -> Any:

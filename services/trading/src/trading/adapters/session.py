@@ -138,6 +138,11 @@ class EngineSession:
         return None if self._market is not None else "trading rules are not loaded"
 
     @property
+    def engine_connector(self) -> Any:
+        """The engine's own connector, for executors of the engine. Unavailable before `start`."""
+        return self._started
+
+    @property
     def trading_rules(self) -> Mapping[str, TradingRule]:
         """Rules by pair; empty until loaded."""
         return {} if self._market is None else self._market.rules

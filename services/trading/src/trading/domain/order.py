@@ -95,6 +95,7 @@ def same_request(placed: OrderPlaced, command: PlaceOrder) -> bool:
         and placed.requested_amount == command.amount
         and placed.requested_price == command.price
         and placed.position_action is command.position_action
+        and (placed.executor_id, placed.controller_id) == (command.executor_id, command.controller_id)
     )
 
 
@@ -116,6 +117,8 @@ def _place(state: Order, command: Place) -> Events:
         requested_amount=order.amount,
         requested_price=order.price,
         position_action=order.position_action,
+        executor_id=order.executor_id,
+        controller_id=order.controller_id,
     )
     return [placed, *_completion(evolve(state, placed), command.order_id)]
 

@@ -137,9 +137,9 @@ async def stored[S, C: Command, E: Event](
 class Live:
     """What the parts of a running session share.
 
-    `spawn` runs a task that ends with the session, RuntimeError when that is ending; `held` asks whether the session may still
-    act; `pairs` are the trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange
-    lists past trades.
+    `spawn` runs a background task that ends with the session; `held` asks whether the session may still act; `pairs` are the
+    trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange lists past trades;
+    `heard` is called when something happened to an order, by its id.
     """
 
     def __init__(
@@ -159,7 +159,7 @@ class Live:
         self.log = log
         self.fence = fence
         self.pace = pace
-        self._spawn = spawn
+        self.spawn = spawn
         self.held = held
         self.measures = measures or Measures(Metrics())
         self.accepting = False
@@ -173,14 +173,7 @@ class Live:
         self.pairs: set[str] = set()
         self.reconcile_now = asyncio.Event()
         self.balances_changed = asyncio.Event()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run work in the background until the session ends. Unavailable when it is ending already."""
-        try:
-            return self._spawn(work)
-        except RuntimeError as ending:
-            work.close()
-            raise Unavailable(f"The session of {self.account} on {self.connector} is ending") from ending
+        self.heard: dict[str, Callable[[], None]] = {}
 
     @contextlib.contextmanager
     def order_coming(self) -> Iterator[None]:
@@ -222,6 +215,8 @@ class Live:
         elif state.origin is not None and client_order_id not in self.tracked:
             self.tracked[client_order_id] = tracked
             self.exchange.adopt(tracked.ticket)
+        if (hear := self.heard.get(tracked.order_id)) is not None:
+            hear()
 
     async def find(self, client_order_id: str | None, exchange_order_id: str | None) -> Tracked | None:
         """The order the exchange means, alive or not; None when it is not known here. Raises Unavailable."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 from decimal import Decimal, InvalidOperation
 
@@ -18,7 +17,6 @@ from contracts.trading import (
     OrderAboveMaximum,
     OrderAccepted,
     OrderIdReused,
-    OrderNotOpen,
     OrderPlaced,
     OrderRateExceeded,
     OrderStatus,
@@ -137,8 +135,7 @@ class Orders:
         started: list[str] = []
         for row in await self._live.stored_orders.open(command.trading_pair):
             tracked = await self._live.tracked_of(row)
-            # One that ends right now needs no cancel.
-            with contextlib.suppress(OrderNotOpen):
+            if tracked.state.closed is None:
                 await self._request_cancel(tracked, metadata)
                 started.append(row.order_id)
         return CancelRequested(order_ids=tuple(started))

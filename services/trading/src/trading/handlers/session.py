@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +25,8 @@ from eventlog.log import EventLog
 from service_kit.supervisor import HEALTHY_AFTER, backoff
 
 from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
+from trading.handlers.endings import leaves, still_wanted, to_the_end
+from trading.handlers.executor_orders import Post
 from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
@@ -56,6 +58,7 @@ class SessionRunner:
         self.credential_version = credential_version
         self._around = around
         self._live: Live | None = None
+        self._post: Post | None = None
         self.ending = False
         self._failed = False
         self._stop_reason = ""
@@ -68,6 +71,12 @@ class SessionRunner:
     def holding(self) -> bool:
         """Whether this replica holds the session."""
         return self._live is not None
+
+    @property
+    def post(self) -> Post | None:
+        """Where executors send orders; None while no orders are taken here."""
+        taking = self._post is not None and self._post.live.accepting and self._post.live.held()
+        return self._post if taking else None
 
     @property
     def condition(self) -> SessionCondition:
@@ -107,9 +116,9 @@ class SessionRunner:
                 try:
                     failure = await self._hold(lease)
                     self._failed = failure is not None
-                    _still_wanted()
+                    still_wanted()
                 finally:
-                    self._live = None
+                    self._live = self._post = None
                     await to_the_end(lease.release())
                 attempt = 1 if asyncio.get_running_loop().time() - began > HEALTHY_AFTER else attempt + 1
             await self._pause(LEASE_POLL_SECONDS if failure is None else _before_again(attempt, failure))
@@ -204,6 +213,7 @@ class SessionRunner:
         tasks.create_task(reconciliation.keep())
         live.accepting = True
         orders = Orders(live, outcomes)
+        self._post = Post(live, orders)
         served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
             PlaceOrder: orders.place,
             CancelOrder: orders.cancel,
@@ -263,26 +273,6 @@ def _before_again(attempt: int, failure: Rejection | Unavailable) -> float:
     return backoff(attempt, first=1, longest=next(each for kind, each in LONGEST_PAUSE.items() if isinstance(failure, kind)))
 
 
-def _still_wanted() -> None:
-    """Python 3.12's TaskGroup forgets that its task was cancelled when one of its own tasks failed at the same moment."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await work that must not be left half done: a cancellation waits for it.
-
-    A subscription that is being made would be lost and served for ever, a lease half released stay taken until it expires.
-    """
-    task = asyncio.create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
-
-
 async def _stop_all(subscriptions: list[Stoppable]) -> None:
     await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
 
@@ -290,11 +280,3 @@ async def _stop_all(subscriptions: list[Stoppable]) -> None:
 async def _until_lost(lease: Lease) -> None:
     await lease.lost.wait()
     raise Ended
-
-
-def leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
-    """The errors of a group of groups."""
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

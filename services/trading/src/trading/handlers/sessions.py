@@ -13,6 +13,7 @@ from service_kit.bus import Bus, NoResponders
 from service_kit.supervisor import Supervisor
 
 from trading.domain.session import Phase
+from trading.handlers.executor_orders import Post
 from trading.handlers.measures import SessionCondition
 from trading.handlers.session import SessionRunner, record_release
 from trading.handlers.surroundings import Surroundings
@@ -80,6 +81,11 @@ class Sessions:
         except NoResponders:
             await record_release(self._around.log, command, metadata)
         return await self._until_free(command.account, command.connector)
+
+    def post(self, account: str, connector: str) -> Post | None:
+        """Where executors of an account send orders for a connector; None while that session takes none here."""
+        runner = self._runners.get((account, connector))
+        return None if runner is None or runner.ending else runner.post
 
     def conditions(self) -> dict[tuple[str, str], SessionCondition]:
         """How each session is here, by account and connector."""

@@ -1,0 +1,245 @@
+"""The executor decider: from its creation over its own progress to its close, each fact once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import ClassVar, assert_never
+
+from contracts.message import Command
+from contracts.trading import (
+    CloseType,
+    ExecutorClosed,
+    ExecutorCreated,
+    ExecutorEvent,
+    ExecutorFill,
+    ExecutorIdUsed,
+    ExecutorNotActive,
+    ExecutorProgressed,
+    ExecutorResumed,
+    ExecutorStarted,
+    ExecutorStatus,
+    ExecutorStopFailed,
+    ExecutorStopRequested,
+    ExecutorUnknown,
+)
+from eventlog.decider import Decider
+from pydantic import JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class Executor:
+    """`orders` are the ids of all orders it ever meant to place, oldest first; `progress` is its newest own state."""
+
+    created: ExecutorCreated | None = None
+    started: bool = False
+    progress: ExecutorProgressed | None = None
+    orders: tuple[str, ...] = ()
+    stop: ExecutorStopRequested | None = None
+    stop_failed: ExecutorStopFailed | None = None
+    closed: ExecutorClosed | None = None
+
+    @property
+    def status(self) -> ExecutorStatus:
+        """How far it is."""
+        if self.closed is not None:
+            return ExecutorStatus.TERMINATED
+        if self.progress is not None:
+            # The engine's object has ended, but not everything it left on the exchange.
+            ended = self.progress.status is ExecutorStatus.TERMINATED
+            return ExecutorStatus.SHUTTING_DOWN if ended else self.progress.status
+        return ExecutorStatus.RUNNING if self.started else ExecutorStatus.NOT_STARTED
+
+
+class _Internal(Command):
+    """Never leaves the process."""
+
+    context: ClassVar[str] = "trading"
+    noun: ClassVar[str] = "executor"
+
+    executor_id: str
+
+
+class Create(_Internal):
+    """The executor is to run. Refused: ExecutorIdUsed when the id has another configuration."""
+
+    created: ExecutorCreated
+
+
+class Begin(_Internal):
+    """`holder` runs it for the first time."""
+
+    holder: str
+    time: datetime
+
+
+class Progress(_Internal):
+    """Its own state changed; the fields are those of the event."""
+
+    status: ExecutorStatus
+    state: dict[str, JsonValue]
+    placing: tuple[str, ...]
+    seen: dict[str, JsonValue]
+    figures: dict[str, Decimal]
+
+
+class TakeUp(_Internal):
+    """`holder` goes on where it stood."""
+
+    holder: str
+    orders_adopted: int
+    fills_recovered: int
+    time: datetime
+
+
+class RequestStop(_Internal):
+    """Somebody wants it to end. Refused: ExecutorUnknown, ExecutorNotActive."""
+
+    keep_position: bool
+    reason: str
+    time: datetime
+
+
+class FailStop(_Internal):
+    """It could not end, and something stays open."""
+
+    reason: str
+    exposure: tuple[ExecutorFill, ...]
+    time: datetime
+
+
+class Close(_Internal):
+    """It ended and none of its orders is open."""
+
+    close_type: CloseType
+    figures: dict[str, Decimal]
+    held: tuple[ExecutorFill, ...]
+    custom_info: dict[str, JsonValue]
+    reason: str | None
+    time: datetime
+
+
+ExecutorCommand = Create | Begin | Progress | TakeUp | RequestStop | FailStop | Close
+
+
+def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]:
+    """The events of a command; none when nothing is new. Raises ExecutorIdUsed, ExecutorUnknown, ExecutorNotActive."""
+    id_ = command.executor_id
+    match command:
+        case Create():
+            return _create(state, command)
+        case RequestStop():
+            return _request_stop(state, command)
+        case _ if state.created is None or state.closed is not None:
+            return []
+        case Begin():
+            return [] if state.started else [ExecutorStarted(executor_id=id_, holder=command.holder, time=command.time)]
+        case Progress():
+            return _progress(state, command)
+        case TakeUp():
+            return [_resumed(command)]
+        case FailStop():
+            if state.stop_failed is not None and state.stop_failed.exposure == command.exposure:
+                return []
+            failed = ExecutorStopFailed(executor_id=id_, reason=command.reason, exposure=command.exposure, time=command.time)
+            return [failed]
+        case Close():
+            return [_closed(command)]
+        case _:
+            assert_never(command)
+
+
+def evolve(state: Executor, event: ExecutorEvent) -> Executor:
+    """The state after one event."""
+    match event:
+        case ExecutorCreated():
+            return replace(state, created=event)
+        case ExecutorStarted():
+            return replace(state, started=True)
+        case ExecutorProgressed():
+            return replace(state, started=True, progress=event, orders=(*state.orders, *event.placing))
+        case ExecutorResumed():
+            return state
+        case ExecutorStopRequested():
+            return replace(state, stop=event)
+        case ExecutorStopFailed():
+            return replace(state, stop_failed=event)
+        case ExecutorClosed():
+            return replace(state, closed=event)
+        case _:
+            assert_never(event)
+
+
+def _create(state: Executor, command: Create) -> list[ExecutorEvent]:
+    if state.created is None:
+        return [command.created]
+    if _request(state.created) != _request(command.created):
+        raise ExecutorIdUsed(f"Executor '{command.executor_id}' exists with another configuration", field="id")
+    return []
+
+
+def _request(created: ExecutorCreated) -> ExecutorCreated:
+    """What was asked for: not when, and not what the engine fills in for when."""
+    epoch = datetime.fromtimestamp(0, UTC)
+    return created.model_copy(update={"time": epoch, "config": {**created.config, "timestamp": None}})
+
+
+def _request_stop(state: Executor, command: RequestStop) -> list[ExecutorEvent]:
+    if state.created is None:
+        raise ExecutorUnknown(f"Executor '{command.executor_id}' not found", field="executor_id")
+    if state.closed is not None:
+        raise ExecutorNotActive(f"Executor '{command.executor_id}' is not active", field="executor_id")
+    if state.stop is not None and state.stop.keep_position == command.keep_position:
+        return []
+    requested = ExecutorStopRequested(
+        executor_id=command.executor_id, keep_position=command.keep_position, reason=command.reason, time=command.time
+    )
+    return [requested]
+
+
+def _progress(state: Executor, command: Progress) -> list[ExecutorEvent]:
+    progressed = ExecutorProgressed(
+        executor_id=command.executor_id,
+        status=command.status,
+        state=command.state,
+        placing=command.placing,
+        seen=command.seen,
+        figures=command.figures,
+    )
+    before = state.progress
+    unchanged = before is not None and (before.status, before.state, before.seen) == (
+        progressed.status,
+        progressed.state,
+        progressed.seen,
+    )
+    return [] if unchanged and not command.placing else [progressed]
+
+
+def _resumed(command: TakeUp) -> ExecutorEvent:
+    return ExecutorResumed(
+        executor_id=command.executor_id,
+        holder=command.holder,
+        orders_adopted=command.orders_adopted,
+        fills_recovered=command.fills_recovered,
+        time=command.time,
+    )
+
+
+def _closed(command: Close) -> ExecutorEvent:
+    return ExecutorClosed(
+        executor_id=command.executor_id,
+        close_type=command.close_type,
+        net_pnl_quote=command.figures["net_pnl_quote"],
+        net_pnl_pct=command.figures["net_pnl_pct"],
+        cum_fees_quote=command.figures["cum_fees_quote"],
+        filled_amount_quote=command.figures["filled_amount_quote"],
+        held=command.held,
+        custom_info=command.custom_info,
+        reason=command.reason,
+        time=command.time,
+    )
+
+
+EXECUTOR: Decider[Executor, ExecutorCommand, ExecutorEvent] = Decider(initial=Executor(), decide=decide, evolve=evolve)

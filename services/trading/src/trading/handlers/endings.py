@@ -1,0 +1,35 @@
+"""How tasks end: what a cancellation waits for, and what a group of failures was made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+
+def still_wanted() -> None:
+    """Raise CancelledError if this task was cancelled: Python 3.12's TaskGroup forgets it when one of its tasks failed then."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await work that must not be left half done: a cancellation waits for it.
+
+    A subscription that is being made would be lost and served for ever, a lease half released stay taken until it expires.
+    """
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
+    """The errors of a group of groups."""
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

@@ -1,0 +1,215 @@
+"""Executors of this replica: taken in, stopped, and kept running where their sessions are held."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from contracts.message import TOKEN, Metadata, utc_now
+from contracts.rejections import Unavailable
+from contracts.trading import (
+    CreateExecutor,
+    ExecutorAccepted,
+    ExecutorConfigInvalid,
+    ExecutorCreated,
+    ExecutorStopping,
+    ExecutorType,
+    GetSession,
+    Market,
+    StopExecutor,
+)
+from eventlog.errors import Fenced
+from eventlog.execute import execute
+from eventlog.log import EventLog
+from pydantic import JsonValue
+from service_kit.supervisor import Supervisor
+
+from trading.domain.executor import EXECUTOR, Create, RequestStop
+from trading.domain.session import Phase
+from trading.handlers.executor import ExecutorEngine, Performance, executor_stream
+from trading.handlers.executor_orders import Post
+from trading.views.executors import OpenExecutor, open_executors
+from trading.views.sessions import session_state
+
+logger = logging.getLogger(__name__)
+
+COMPARE_SECONDS = 0.5
+
+
+class ExecutorTypes(Protocol):
+    """The engine's executor types."""
+
+    async def prepare(self) -> None:
+        """Load what the other methods and the engine's executors need."""
+
+    def type_of(self, config: Mapping[str, JsonValue]) -> ExecutorType:
+        """The type a configuration names. Raises ExecutorTypeUnknown, Unavailable."""
+        ...
+
+    def checked(self, type_: ExecutorType, config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+        """The complete configuration. Raises ExecutorConfigInvalid."""
+        ...
+
+    async def markets(self, type_: ExecutorType, config: Mapping[str, Any]) -> tuple[Market, ...]:
+        """The markets it trades on. Raises TradingPairUnknown, Unavailable."""
+        ...
+
+
+class Posts(Protocol):
+    """The sessions held here."""
+
+    def post(self, account: str, connector: str) -> Post | None:
+        """A session that takes orders here, or None."""
+        ...
+
+
+class Executors:
+    """Serves the commands on executors, and runs those whose sessions are all held here."""
+
+    def __init__(
+        self, log: EventLog, types: ExecutorTypes, engine: ExecutorEngine, posts: Posts, holder: str, supervisor: Supervisor
+    ) -> None:
+        self._log = log
+        self._types = types
+        self._engine = engine
+        self._posts = posts
+        self._holder = holder
+        self._supervisor = supervisor
+        self._running: dict[str, tuple[Performance, tuple[Post, ...]]] = {}
+        self._compare_now = asyncio.Event()
+
+    async def create(self, command: CreateExecutor, metadata: Metadata) -> ExecutorAccepted:
+        """Store that the executor is to run. The same command again is the same executor."""
+        await self._types.prepare()
+        type_ = self._types.type_of(command.executor_config)
+        now = utc_now()
+        given = command.executor_config.get("id")
+        id_ = str(given) if given else f"e{metadata.message_id.hex}"
+        wanted = {**command.executor_config, "id": id_, "timestamp": now.timestamp(), "controller_id": command.controller_id}
+        config = self._types.checked(type_, wanted)
+        markets = await self._types.markets(type_, config)
+        for connector in dict.fromkeys(market.connector for market in markets):
+            await self._check_session(command.account, connector)
+        created = _created(command, id_, type_, markets, config, now)
+        done = await execute(self._log, EXECUTOR, executor_stream(id_), Create(executor_id=id_, created=created), metadata)
+        self._compare_now.set()
+        stored = done.state.created or created
+        return ExecutorAccepted(
+            executor_id=id_,
+            executor_type=type_,
+            connector_name=markets[0].connector,
+            trading_pair=markets[0].trading_pair,
+            controller_id=command.controller_id,
+            status=done.state.status,
+            created_at=stored.time,
+        )
+
+    async def stop(self, command: StopExecutor, metadata: Metadata) -> ExecutorStopping:
+        """Store the wish; whoever runs the executor sees it. Refused: ExecutorUnknown, ExecutorNotActive."""
+        wish = RequestStop(
+            executor_id=command.executor_id,
+            keep_position=command.keep_position,
+            reason=f"asked for by {metadata.actor}",
+            time=utc_now(),
+        )
+        await execute(self._log, EXECUTOR, executor_stream(_token(command.executor_id)), wish, metadata)
+        self._compare_now.set()
+        return ExecutorStopping(executor_id=command.executor_id, keep_position=command.keep_position)
+
+    async def keep(self) -> None:
+        """Compare what should run with what runs, for ever."""
+        while True:
+            self._compare_now.clear()
+            try:
+                await self.compare()
+            except Unavailable as error:
+                logger.warning("executors cannot be read: %s", error.detail)
+            try:
+                await asyncio.wait_for(self._compare_now.wait(), COMPARE_SECONDS)
+            except TimeoutError:
+                continue
+
+    async def compare(self) -> None:
+        """Start what is open and has its sessions here; let go of what has lost one; tell of wishes to stop."""
+        wanted = {each.executor_id: each for each in await open_executors(self._log)}
+        if wanted:
+            await self._types.prepare()
+        for executor_id, (performance, posts) in list(self._running.items()):
+            each = wanted.get(executor_id)
+            if each is None or self._posts_of(each) != posts:
+                await self._let_go(executor_id)
+            elif each.stopping:
+                await performance.poke(executor_id)
+        for executor_id, each in wanted.items():
+            posts_here = self._posts_of(each)
+            if posts_here is not None and executor_id not in self._running:
+                self._start(each, posts_here)
+
+    async def shut(self) -> None:
+        """Let go of all; another replica, or this one when it is back, goes on where they stood."""
+        await asyncio.gather(*(self._let_go(executor_id) for executor_id in list(self._running)))
+
+    def _posts_of(self, each: OpenExecutor) -> tuple[Post, ...] | None:
+        found = tuple(self._posts.post(each.account, connector) for connector in each.connectors)
+        here = tuple(post for post in found if post is not None)
+        return here if len(here) == len(found) else None
+
+    def _start(self, each: OpenExecutor, posts: tuple[Post, ...]) -> None:
+        by_connector = dict(zip(each.connectors, posts, strict=True))
+        performance = Performance(self._log, self._engine, by_connector, posts[0].live.fence, self._holder)
+        self._running[each.executor_id] = (performance, posts)
+
+        async def perform() -> None:
+            waiting = True
+            while waiting:
+                waiting = False
+                try:
+                    await performance.run(each.executor_id)
+                except* Fenced:
+                    logger.info("executor %s let go", each.executor_id)
+                except* Unavailable as group:
+                    waiting = True
+                    logger.warning("executor %s waits: %s", each.executor_id, group.exceptions[0])
+                    await asyncio.sleep(COMPARE_SECONDS)
+
+        self._supervisor.start(f"executor {each.executor_id}", perform)
+
+    async def _let_go(self, executor_id: str) -> None:
+        self._running.pop(executor_id, None)
+        await self._supervisor.stop(f"executor {executor_id}")
+
+    async def _check_session(self, account: str, connector: str) -> None:
+        session = await session_state(self._log, GetSession(account=account, connector=connector))
+        if session.state != Phase.READY.value:
+            reason = f": {session.reason}" if session.reason else ""
+            raise Unavailable(f"The session of '{account}' on '{connector}' is {session.state}{reason}; nothing was started")
+
+
+def _created(
+    command: CreateExecutor,
+    id_: str,
+    type_: ExecutorType,
+    markets: tuple[Market, ...],
+    config: dict[str, JsonValue],
+    time: datetime,
+) -> ExecutorCreated:
+    return ExecutorCreated(
+        executor_id=_token(id_),
+        executor_type=type_,
+        account=command.account,
+        controller_id=command.controller_id,
+        markets=markets,
+        config=config,
+        time=time,
+    )
+
+
+def _token(id_: str) -> str:
+    """The id, when it can be one."""
+    if TOKEN.fullmatch(id_) is None:
+        msg = "Field 'id' must be 1 to 64 letters, digits, '-' and '_'"
+        raise ExecutorConfigInvalid(msg, field="executor_config.id")
+    return id_
