@@ -143,6 +143,9 @@ class FakeExchange:
 
     # Exchanges
 
+    def clocks(self) -> dict[tuple[str, str], float]:
+        return {}
+
     def session(self, account: str, connector: str, fields: Mapping[str, str]) -> FakeSession:
         session = FakeSession(self, account, connector, dict(fields))
         self.sessions.append(session)
