@@ -30,6 +30,15 @@ def test_programs_start_after_what_they_need(home: Home) -> None:
     assert names == [["postgres", "nats", "sandbox-exchange"], ["accounts", "trading"], ["gateway-api"]]
 
 
+def test_trading_replicas_are_processes_with_ports_and_settings_of_their_own(home: Home) -> None:
+    stack = layout(home, trading_replicas=3, services={"trading": {"TRADING_LOG_LEVEL": "DEBUG"}})
+    assert [program.name for program in stack.groups()[1]] == ["accounts", "trading", "trading-2", "trading-3"]
+    replicas = [stack.environments()[name] for name in ("trading", "trading-2", "trading-3")]
+    assert [each["TRADING_REPLICA"] for each in replicas] == ["trading-1", "trading-2", "trading-3"]
+    assert len({each["TRADING_HEALTH_PORT"] for each in replicas}) == 3
+    assert {each["TRADING_LOG_LEVEL"] for each in replicas} == {"DEBUG"}
+
+
 def test_external_servers_replace_ours(home: Home) -> None:
     stack = layout(home, nats_url="nats://u:p@bus:4222", database_url="postgresql://u:p@db/x", venue="live")
     names = [[program.name for program in group] for group in stack.groups()]

@@ -51,6 +51,8 @@ class StackSettings(BaseModel):
     nats_url: str | None = Field(default=None, repr=False)
     database_url: str | None = Field(default=None, repr=False)
     mqtt_url: str | None = Field(default=None, repr=False)
+    trading_replicas: int = Field(default=1, ge=1, le=16)
+    """How many processes share the trading sessions."""
     services: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
     """Per service, the variables handed to it as they are; they win over what the launcher computes."""
 
@@ -72,6 +74,7 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
     }
     named = {"port": "HUMMINGBUS_PORT", "venue": "HUMMINGBUS_VENUE", "log_level": "LOG_LEVEL"}
     named |= {
+        "trading_replicas": "HUMMINGBUS_TRADING_REPLICAS",
         "password": "PASSWORD",
         "config_password": "CONFIG_PASSWORD",
         "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -9,6 +9,7 @@ import time
 
 import psutil
 import pytest
+import service_kit.leases
 from contracts import naming
 from contracts.rejections import Unavailable
 from eventually import eventually
@@ -92,6 +93,23 @@ async def test_a_wiped_bucket_loses_the_lease_and_the_fence_still_grows(log, bus
         await lease.lost.wait()
     assert second.held
     await second.release()
+
+
+async def test_a_bucket_of_an_earlier_version_is_given_our_ttl(log, bus):
+    old = Leases(bus, log, holder="r1", ttl=60)
+    await (await old.acquire("session", "a1.binance")).release()
+    lease = await leases(bus, log).acquire("session", "a2.binance")
+    bucket = await bus.jetstream.key_value(naming.LEASE_BUCKET)
+    assert (await bucket.status()).ttl == TTL
+    await lease.release()
+
+
+async def test_a_machine_that_slept_holds_nothing(log, bus, monkeypatch):
+    lease = await leases(bus, log).acquire("session", "a1.binance")
+    slept = service_kit.leases.now() + TTL
+    monkeypatch.setattr(service_kit.leases, "now", lambda: slept)
+    assert not lease.held
+    await lease.release()
 
 
 async def test_a_renewal_whose_answer_was_lost_is_recognised(log, bus):

@@ -7,7 +7,7 @@ is an `Exchanges`, `CredentialProver` and `Rates` too; its `ConnectorCatalogue` 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -146,7 +146,9 @@ class FakeExchange:
     def clocks(self) -> dict[tuple[str, str], float]:
         return {}
 
-    def session(self, account: str, connector: str, fields: Mapping[str, str]) -> FakeSession:
+    def session(
+        self, account: str, connector: str, fields: Mapping[str, str], held: Callable[[], bool] = lambda: True
+    ) -> FakeSession:
         session = FakeSession(self, account, connector, dict(fields))
         self.sessions.append(session)
         return session

@@ -95,6 +95,9 @@ class NatsServer:
                 "max_file_store": FILE_STORE_BYTES,
             },
             "max_payload": 8 * 1024**2,
+            # A stopped or stuck process stays connected and is given its share of the requests until it misses two pings.
+            "ping_interval": "2s",
+            "ping_max": 2,
         }
         if self.mqtt_port is not None:
             configuration["mqtt"] = {"listen": f"{LOOPBACK}:{self.mqtt_port}"}

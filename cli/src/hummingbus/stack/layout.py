@@ -40,7 +40,13 @@ def wanted_ports(settings: StackSettings) -> dict[str, int]:
         ports["postgres"] = 5432
     if settings.venue == "sandbox":
         ports["sandbox-exchange"] = 8090
-    return ports | {f"{service}-health": 8101 + number for number, service in enumerate((*CONTEXTS, "gateway-api"))}
+    services = (*CONTEXTS, GATEWAY, *trading_replicas(settings)[1:])
+    return ports | {f"{service}-health": 8101 + number for number, service in enumerate(services)}
+
+
+def trading_replicas(settings: StackSettings) -> list[str]:
+    """The names of the trading processes: `trading`, `trading-2` and so on."""
+    return ["trading", *(f"trading-{number}" for number in range(2, settings.trading_replicas + 1))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +67,19 @@ class Layout:
         """All programs, in the order they start: the members of a group together, each group when the one before is ready."""
         outside = [self._service("sandbox-exchange", self.ports["sandbox-exchange"], "/health")] if self._sandbox else []
         infrastructure = [*self.database(), *self._nats(), *outside]
-        contexts = [self._service(name, self.ports[f"{name}-health"]) for name in CONTEXTS]
+        replicas = [self._service("trading", self.ports[f"{name}-health"], name=name) for name in self._replicas]
+        contexts = [self._service("accounts", self.ports["accounts-health"]), *replicas]
         return [infrastructure, contexts, [self._service(GATEWAY, self.ports["gateway-api-health"], stop_seconds=GATEWAY_STOP)]]
 
     def environments(self) -> dict[str, dict[str, str]]:
         """The settings of each service; what the operator set wins over what is computed here."""
         computed = {
             "accounts": self._accounts(),
-            "trading": self._trading(),
+            **{name: self._trading(name) for name in self._replicas},
             "gateway-api": self._gateway(),
         } | ({"sandbox-exchange": self._exchange()} if self._sandbox else {})
-        return {service: values | self.settings.services.get(service, {}) for service, values in computed.items()}
+        operators = self.settings.services | dict.fromkeys(self._replicas, self.settings.services.get("trading", {}))
+        return {process: values | operators.get(process, {}) for process, values in computed.items()}
 
     def write_environment_files(self) -> None:
         """Write each service's settings where only we may read them."""
@@ -82,8 +90,16 @@ class Layout:
     def _sandbox(self) -> bool:
         return self.settings.venue == "sandbox"
 
-    def _service(self, name: str, health_port: int, path: str = "/health/ready", stop_seconds: float = 15) -> Program:
-        package = name.replace("-", "_")
+    @property
+    def _replicas(self) -> list[str]:
+        return trading_replicas(self.settings)
+
+    def _service(
+        self, service: str, health_port: int, path: str = "/health/ready", stop_seconds: float = 15, name: str | None = None
+    ) -> Program:
+        """A process of a service; `name` where there are several of it."""
+        name = name or service
+        package = service.replace("-", "_")
         return Program(
             name=name,
             argv=(sys.executable, "-P", "-m", package),
@@ -91,7 +107,7 @@ class Layout:
             environment=CHILD_ENVIRONMENT | {"HUMMINGBUS_ENV_FILE": str(self.home.environment_file(name))},
             directory=self.home.path,
             port=self.ports.get(name, health_port),
-            version=_version(name),
+            version=_version(service),
             stop_seconds=stop_seconds,
         )
 
@@ -110,12 +126,13 @@ class Layout:
         users = nats_users(self.secrets.nats_hashes())
         return [NatsServer(self.home.nats, self.ports["nats"], self.ports.get("mqtt"), users).program()]
 
-    def _common(self, service: str) -> dict[str, str]:
+    def _common(self, service: str, process: str | None = None) -> dict[str, str]:
+        process = process or service
         prefix = service.replace("-", "_").upper()
         values = {
-            f"{prefix}_HEALTH_PORT": str(self.ports[f"{service}-health"]),
+            f"{prefix}_HEALTH_PORT": str(self.ports[f"{process}-health"]),
             f"{prefix}_LOG_LEVEL": self.settings.log_level,
-            f"{prefix}_REPLICA": f"{service}-1",
+            f"{prefix}_REPLICA": process if process != service else f"{service}-1",
             f"{prefix}_NATS_URL": self.nats_url(service),
             "HUMMINGBUS_VENUE": self.settings.venue,
         }
@@ -145,8 +162,8 @@ class Layout:
             secret["ACCOUNTS_CONFIG_PASSWORD_NEXT"] = following
         return self._common("accounts") | secret
 
-    def _trading(self) -> dict[str, str]:
-        values = self._common("trading") | {"TRADING_TRANSPORT_KEY": self.secrets["transport_key"]}
+    def _trading(self, process: str) -> dict[str, str]:
+        values = self._common("trading", process) | {"TRADING_TRANSPORT_KEY": self.secrets["transport_key"]}
         if self._sandbox:
             values["TRADING_SANDBOX_URL"] = f"http://{LOOPBACK}:{self.ports['sandbox-exchange']}"
         return values

@@ -29,10 +29,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TTL = 10.0
-"""Seconds after which a lease that is not renewed may be taken by another."""
+TTL = 6.0
+"""Seconds after which a lease that is not renewed may be taken by another: with the taking it stays under ten."""
 SAFE = 0.8
 """The part of the TTL in which the holder believes in its lease."""
+
+CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Goes on while the process is stopped and while the machine sleeps, as the bucket's own time does: `time.monotonic` does not
+count a machine's sleep."""
+
+
+def now() -> float:
+    """Seconds on CLOCK."""
+    return time.clock_gettime(CLOCK)
 
 
 class _Entry:
@@ -100,7 +109,7 @@ class Lease:
     @property
     def held(self) -> bool:
         """Whether the holder may act now. It asks the clock, so it is right even when the loop was blocked."""
-        return not self.lost.is_set() and time.monotonic() < self._deadline
+        return not self.lost.is_set() and now() < self._deadline
 
     async def release(self) -> None:
         """Give the lease up so that another can take it at once. Never raises; without NATS the lease expires by itself."""
@@ -114,8 +123,8 @@ class Lease:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(min(self._ttl / 4, max(0.0, self._deadline - time.monotonic())))
-            sent = time.monotonic()
+            await asyncio.sleep(min(self._ttl / 4, max(0.0, self._deadline - now())))
+            sent = now()
             if sent >= self._deadline:
                 return self._lose("not renewed in time")
             try:
@@ -151,6 +160,7 @@ class Leases:
         self._holder = holder
         self._ttl = ttl
         self._held: list[Lease] = []
+        self._ttl_checked = False
 
     async def acquire(self, noun: str, id_: str) -> Lease | None:
         """The lease of `<noun>.<id>`, or None while another holds it. Raises Unavailable; ValueError for a bad id."""
@@ -162,7 +172,7 @@ class Leases:
             raise Unavailable(detail)
         name = naming.lease_key(noun, id_)
         value = json.dumps({"holder": self._holder, "lease": uuid.uuid4().hex, "process": this_process()}).encode()
-        asked = time.monotonic()
+        asked = now()
         try:
             bucket = await self._bucket()
             revision = await self._create(bucket, name, value)
@@ -208,7 +218,10 @@ class Leases:
     async def _bucket(self) -> KeyValue:
         jetstream = self._bus.jetstream
         try:
-            return await jetstream.key_value(naming.LEASE_BUCKET)
+            bucket = await jetstream.key_value(naming.LEASE_BUCKET)
+            if not self._ttl_checked:
+                await self._keep_ttl()
+            return bucket
         except BucketNotFoundError:
             config = KeyValueConfig(bucket=naming.LEASE_BUCKET, history=1, ttl=self._ttl, storage=StorageType.FILE)
         try:
@@ -216,3 +229,11 @@ class Leases:
         except APIError:
             # Another replica was first.
             return await jetstream.key_value(naming.LEASE_BUCKET)
+
+    async def _keep_ttl(self) -> None:
+        """Give a bucket that an earlier version made our TTL: holder and bucket must count the same time."""
+        jetstream = self._bus.jetstream
+        config = (await jetstream.stream_info(naming.bucket_stream(naming.LEASE_BUCKET))).config
+        if config.max_age != self._ttl:
+            await jetstream.update_stream(config.evolve(max_age=self._ttl, duplicate_window=self._ttl))
+        self._ttl_checked = True

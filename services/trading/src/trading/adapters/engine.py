@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from contracts.rejections import Unavailable
 
-from trading.adapters import clock, throttle
+from trading.adapters import clock, permit, throttle
 from trading.adapters.venue import Venue
 
 logger = logging.getLogger(__name__)
@@ -88,18 +88,21 @@ class Engine:
         factory = _connections_factory()
         await factory.close()
         factory._shared_client = _client(connector)
-        self._acting = _client(connector, owner=False)
+        self._acting = _client(connector, owner=False, traces=[permit.checking()])
         # aiohttp repeats a DELETE whose connection broke, which may have been a cancel that was done.
         self._acting._retry_connection = False
         self.venue.install(rest, stream, self._acting)
 
 
-def _client(connector: aiohttp.TCPConnector, *, owner: bool = True) -> aiohttp.ClientSession:
+def _client(
+    connector: aiohttp.TCPConnector, *, owner: bool = True, traces: list[aiohttp.TraceConfig] | None = None
+) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=connector,
         connector_owner=owner,
         timeout=aiohttp.ClientTimeout(total=CALL_SECONDS, connect=CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
+        trace_configs=traces,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trading.adapters.exchange import Refused, Unproven
+from trading.adapters.permit import NotPermitted
 from trading.adapters.venue import Attempt, VenueClosed
 
 EVIDENCE_LENGTH = 500
@@ -93,7 +94,7 @@ def judged(error: BaseException, attempt: Attempt, *, rest_only: bool) -> Refuse
     (`rest_only`: the connector acts through the watched transport and nothing else).
     """
     answer = read(error)
-    if isinstance(error, VenueClosed) or (rest_only and not attempt.acted):
+    if isinstance(error, VenueClosed | NotPermitted) or (rest_only and not attempt.acted):
         return Refused(f"nothing was sent: {answer.reason}", answer.evidence)
     if answer.code in SPOT_UNPROVEN_CODES or DUPLICATE in answer.reason or not answer.turned_away:
         return Unproven(answer.reason)

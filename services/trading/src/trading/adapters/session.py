@@ -37,6 +37,7 @@ from trading.adapters.exchange import (
 )
 from trading.adapters.markets import FRESH_SECONDS, ONE_LISTING, Market, Markets, load_own
 from trading.adapters.orders import OrderDesk
+from trading.adapters.permit import Permit, always, restrict
 from trading.adapters.push import Push
 from trading.adapters.reading import Reading, asked
 from trading.adapters.upkeep import Upkeep
@@ -66,12 +67,13 @@ class EngineExchanges:
         told = {(session.account, session.connector): session.clock_ahead() for session in self._sessions}
         return {session: ahead for session, ahead in told.items() if ahead is not None}
 
-    def session(self, account: str, connector: str, fields: Mapping[str, str]) -> EngineSession:
+    def session(self, account: str, connector: str, fields: Mapping[str, str], held: Permit = always) -> EngineSession:
         """A session for a credential's fields, not connected. Raises ConnectorUnknown, CredentialFieldInvalid, Unavailable."""
         setting = connectors.setting_of(self._engine, connector)
         self._engine.venue.admit(connector)
         connectors.validated(setting, fields)
         session = EngineSession(account, connector, setting, fields, self._markets)
+        session.held = held
         self._sessions.add(session)
         return session
 
@@ -80,6 +82,7 @@ class EngineSession:
     """An ExchangeSession (see its Protocol) on one connector object, built at `start`."""
 
     def __init__(self, account: str, connector: str, setting: Any, fields: Mapping[str, str], markets: Markets) -> None:
+        self.held: Permit = always
         self.account = account
         self.connector = connector
         self.updates: asyncio.Queue[Update] = asyncio.Queue()
@@ -100,6 +103,7 @@ class EngineSession:
     async def start(self) -> None:
         """Connect: trading rules, balances, user stream. Raises CredentialRefused or Unavailable."""
         connector = await connectors.made(self._setting, self._fields)
+        restrict(connector, self.held)
         self._engine_connector = connector
         self._desk = OrderDesk(connector)
         self._reading = READINGS.get(self._setting.base_name(), Reading)(connector, self._desk.tracked)

@@ -17,6 +17,8 @@ from typing import Any
 from aiohttp import ClientConnectorError
 from contracts.rejections import Unavailable
 
+from trading.adapters.permit import NotPermitted, sending
+
 SANDBOX_CONNECTORS = frozenset({"binance", "binance_perpetual"})
 
 REST_HOSTS = ("https://api.binance.com", "https://fapi.binance.com")
@@ -99,7 +101,7 @@ class Venue:
     def install(self, rest_connection: type[Any], ws_connection: type[Any], acting: Any) -> None:
         """Route the engine's two connection classes through this venue; a later install replaces an earlier one.
 
-        `acting` is the client session for all requests but GET: it never repeats one by itself.
+        `acting` is the client session for all requests but GET: it never repeats one by itself, and asks `permit` at the last.
         """
         call = _original(rest_connection.call)
         connect = _original(ws_connection.connect)
@@ -112,9 +114,13 @@ class Venue:
             if attempt is not None:
                 attempt.sent.append(f"{request.method.name} {path}")
             try:
-                response = await call(connection if request.method.name == "GET" else rest_connection(acting), request)
-            except ClientConnectorError:
-                # No connection, nothing sent.
+                if request.method.name == "GET":
+                    response = await call(connection, request)
+                else:
+                    with sending(connection):
+                        response = await call(rest_connection(acting), request)
+            except (ClientConnectorError, NotPermitted):
+                # No connection, or no right to use it: nothing sent.
                 if attempt is not None:
                     attempt.sent.pop()
                 raise

@@ -7,7 +7,7 @@ nothing is then known.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -145,8 +145,8 @@ class ExchangeSession(Protocol):
 class Exchanges(Protocol):
     """Builds sessions; nothing is connected until `start`."""
 
-    def session(self, account: str, connector: str, fields: Mapping[str, str]) -> ExchangeSession:
-        """A session for a credential's fields.
+    def session(self, account: str, connector: str, fields: Mapping[str, str], held: Callable[[], bool]) -> ExchangeSession:
+        """A session for a credential's fields. It changes something on the exchange only while `held` says so.
 
         Raises ConnectorUnknown or CredentialFieldInvalid of contracts.accounts; Unavailable while the engine is loading or for
         a connector that the venue does not serve.

@@ -177,7 +177,7 @@ class SessionRunner:
         since = await complete_until(around.log, self.account, self.connector)
         await self._record(lease, start)
         self.credential_version, fields = await around.credentials.reveal(self.account, self.connector)
-        exchange = around.exchanges.session(self.account, self.connector, fields)
+        exchange = around.exchanges.session(self.account, self.connector, fields, lambda: lease.held)
         live = Live(
             exchange,
             around.log,

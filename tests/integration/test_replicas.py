@@ -1,0 +1,199 @@
+"""Two trading replicas: whatever happens to the one that holds a session, the other goes on, and only one ever acts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+from contracts import naming
+from contracts.message import Metadata
+from contracts.trading import CreateExecutor, ExecutorAccepted, ExecutorProgressed, ExecutorResumed
+from dotenv import dotenv_values
+from eventlog.log import EventLog
+from nats.js.errors import KeyNotFoundError
+from service_kit.bus import Bus
+
+from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
+
+ACCOUNT, CONNECTOR = "shared", "binance"
+ORDER = {
+    "account_name": ACCOUNT,
+    "connector_name": CONNECTOR,
+    "trading_pair": "BTC-USDT",
+    "trade_type": "BUY",
+    "amount": "0.001",
+    "order_type": "LIMIT",
+    "price": "20000",
+}
+SENT = 90
+"""Orders that the engine's limiter lets through in ten seconds; the others wait."""
+REPLICAS = ("trading", "trading-2")
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """Two replicas whose sessions let orders wait for the rate limit; a session is settled after six seconds."""
+    with running(HUMMINGBUS_TRADING_REPLICAS="2", TRADING_ORDER_PATIENCE="10", TRADING_SETTLE_SECONDS="6") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def api_key(stack: Stack) -> str:
+    """The key of the account on the exchange; its session takes orders."""
+    keys = stack.sandbox_account(USDT="1000000")
+    with httpx.Client(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=60) as client:
+        client.post("/accounts/add-account", params={"account_name": ACCOUNT}).raise_for_status()
+        credential = {"binance_api_key": keys["api_key"], "binance_api_secret": keys["api_secret"]}
+        client.post(f"/accounts/add-credential/{ACCOUNT}/{CONNECTOR}", json=credential).raise_for_status()
+        eventually(lambda: client.post("/trading/orders", json=ORDER | {"trading_pair": "NO-SUCH"}).status_code == 400, "ready")
+    return str(keys["api_key"])
+
+
+class Inside:
+    """What the test sees of the replicas: who holds the session, and the event log."""
+
+    def __init__(self, stack: Stack, bus: Bus, log: EventLog, http: httpx.AsyncClient) -> None:
+        self.stack, self.bus, self.log, self.http = stack, bus, log, http
+
+    async def holder(self) -> int | None:
+        """The pid of the process that has the session's lease."""
+        bucket = await self.bus.jetstream.key_value(naming.LEASE_BUCKET)
+        try:
+            entry = await bucket.get(naming.lease_key("session", f"{ACCOUNT}.{CONNECTOR}"))
+        except KeyNotFoundError:
+            return None
+        return int(json.loads(entry.value or b"{}")["process"]["pid"])
+
+    async def moved_from(self, pid: int) -> None:
+        async with asyncio.timeout(90):
+            while await self.holder() in (pid, None):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.05)
+
+    async def place(self, key: str) -> str:
+        """Place one order, repeating the same request until it is taken; its id."""
+        async with asyncio.timeout(90):
+            while True:
+                try:
+                    answer = await self.http.post("/trading/orders", json=ORDER, headers={"Idempotency-Key": key})
+                except httpx.TransportError:
+                    continue
+                if answer.status_code == 201:
+                    return str(answer.json()["order_id"])
+                assert answer.status_code in (409, 429, 503, 504), answer.text
+                await asyncio.sleep(0.1)
+
+    async def executor(self) -> str:
+        """A position executor whose limit order waits far below the market."""
+        config = {"type": "position_executor", "connector_name": CONNECTOR, "trading_pair": "BTC-USDT", "side": "BUY"}
+        barriers = {"open_order_type": "LIMIT", "time_limit": 3600}
+        wanted = {**config, "amount": "0.001", "entry_price": "21000", "triple_barrier_config": barriers}
+        command = CreateExecutor(account=ACCOUNT, executor_config=wanted)
+        accepted = await self.bus.command(command, ExecutorAccepted, Metadata(), timeout=40)
+        await self.until(accepted.executor_id, ExecutorProgressed, 1, lambda event: bool(event.placing))
+        return accepted.executor_id
+
+    async def until(self, executor_id: str, kind: type[Any], count: int, check: Any = lambda _: True) -> None:
+        async with asyncio.timeout(90):
+            while True:
+                recorded = await self.log.read(naming.stream_id("trading", "executor", executor_id))
+                if sum(isinstance(one.event, kind) and check(one.event) for one in recorded) >= count:
+                    return
+                await asyncio.sleep(0.1)
+
+    async def settled(self) -> None:
+        """Until no order's fate is open."""
+        async with asyncio.timeout(90):
+            while True:
+                page = await self.http.post("/trading/orders/search", json={"account_names": [ACCOUNT], "limit": 1000})
+                if not [each for each in page.json()["data"] if each["status"] in ("SUBMITTED", "UNKNOWN")]:
+                    return
+                await asyncio.sleep(0.2)
+
+    def ledger(self, api_key: str) -> dict[str, dict[str, Any]]:
+        """The orders in the exchange's own books, by client id; fails when one is there twice."""
+        orders = json.loads(self.stack.run("sandbox", "ledger", api_key))["orders"]
+        found = {each["clientOrderId"]: each for each in orders}
+        assert len(found) == len(orders)
+        return found
+
+
+@asynccontextmanager
+async def inside(stack: Stack) -> AsyncIterator[Inside]:
+    settings = dotenv_values(stack.home / "run" / "trading.env")
+    bus = Bus("trading", str(settings["TRADING_NATS_URL"]))
+    log = EventLog(str(settings["TRADING_DATABASE_URL"]), context="trading")
+    await bus.start()
+    await log.attach()
+    async with httpx.AsyncClient(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=30) as http:
+        yield Inside(stack, bus, log, http)
+    await log.stop()
+    await bus.stop()
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+async def test_sessions_and_executors_move_when_their_holder_ends(stack: Stack, api_key: str, how: signal.Signals) -> None:
+    async with inside(stack) as seen:
+        executor_id = await seen.executor()
+        holder = await seen.holder()
+        assert holder is not None
+        before = set(await asyncio.gather(*(seen.place(f"{how.name}-before-{number}") for number in range(5))))
+        # These meet the end of the holder at every point of their way.
+        placing = [asyncio.create_task(seen.place(f"{how.name}-during-{number}")) for number in range(20)]
+        await asyncio.sleep(0)
+        os.kill(holder, how)
+        await seen.moved_from(holder)
+        during = set(await asyncio.gather(*placing))
+        await seen.until(executor_id, ExecutorResumed, 1)
+        await seen.settled()
+        there = seen.ledger(api_key)
+        assert before <= there.keys()
+        states = await order_states(seen, during)
+        assert {order_id for order_id, status in states.items() if status == "OPEN"} == during & there.keys()
+        stack.wait_ready()
+        eventually(lambda: all(stack.processes()[name]["state"] == "ready" for name in REPLICAS), "both replicas are ready")
+
+
+async def test_a_holder_that_was_stopped_and_resumed_sends_nothing(stack: Stack, api_key: str) -> None:
+    async with inside(stack) as seen:
+        executor_id = await seen.executor()
+        holder = await seen.holder()
+        assert holder is not None
+        placing = [asyncio.create_task(seen.place(f"paused-{number}")) for number in range(SENT + 30)]
+        answered: set[str] = set()
+        for task in asyncio.as_completed(placing):
+            answered.add(await task)
+            if len(answered) > SENT:
+                break
+        # Some of those that were answered now wait in the holder for their place in the rate limit.
+        os.kill(holder, signal.SIGSTOP)
+        try:
+            await seen.moved_from(holder)
+            await seen.until(executor_id, ExecutorResumed, 1)
+            answered |= set(await asyncio.gather(*placing))
+            await seen.settled()
+            before = seen.ledger(api_key)
+        finally:
+            os.kill(holder, signal.SIGCONT)
+        name = next(name for name in REPLICAS if stack.processes()[name]["pid"] == holder)
+        eventually(lambda: "lost: " in stack.run("logs", name, "-n", "200"), "the resumed replica knows that it lost the lease")
+        eventually(lambda: stack.processes()[name]["state"] == "ready", "the resumed replica is ready again")
+        after = seen.ledger(api_key)
+        assert after.keys() == before.keys()
+        states = await order_states(seen, answered)
+        assert {order_id for order_id, status in states.items() if status == "OPEN"} == answered & after.keys()
+        assert set(states.values()) <= {"OPEN", "FAILED"}
+
+
+async def order_states(seen: Inside, ids: set[str]) -> dict[str, str]:
+    """The status of each order in our books."""
+    page = await seen.http.post("/trading/orders/search", json={"account_names": [ACCOUNT], "limit": 1000})
+    return {each["order_id"]: each["status"] for each in page.json()["data"] if each["order_id"] in ids}
