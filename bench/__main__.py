@@ -1,4 +1,4 @@
-"""`python -m bench [gateway eventlog idle recovery]`: runs all benchmarks, or those named, and writes `bench/RESULTS.md`.
+"""`python -m bench [gateway eventlog idle executors recovery]`: runs all, or those named, and writes `bench/RESULTS.md`.
 
 Figures of benchmarks that are not run again are kept, each with the date and commit it was measured at.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import eventlog_append, gateway, idle, recovery
+from bench import eventlog_append, executors, gateway, idle, recovery
 from bench.report import Figures, surroundings
 
 HERE = Path(__file__).parent
@@ -38,6 +38,7 @@ BENCHMARKS = {
     "gateway": Benchmark("Gateway", lambda: gateway.measure(gateway.options([])), gateway.tables),
     "eventlog": Benchmark("Event log", eventlog_append.measured, eventlog_append.tables),
     "idle": Benchmark("Idle stack and start-up", idle.measure, idle.tables),
+    "executors": Benchmark("Live executors", executors.measure, executors.tables),
     "recovery": Benchmark("Recovery after kill -9", recovery.measure, recovery.tables),
 }
 

@@ -7,7 +7,6 @@ in another replica, knows every order that can exist, and an order of that state
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Protocol
@@ -105,6 +104,7 @@ class Performance:
         self._log = log
         self._engine = engine
         self._posts = posts
+        self._measures = next(iter(posts.values())).live.measures
         self._fence = fence
         self._holder = holder
         self._state: Executor = EXECUTOR.initial
@@ -198,10 +198,19 @@ class Performance:
                 self._tell_stop(executor)
                 await executor.step()
                 await self._store(created, executor, orders)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(orders.news.wait(), STEP_SECONDS)
+                await self._until_due(orders)
             sending.cancel()
         await self._store(created, executor, orders)
+
+    async def _until_due(self, orders: OrderBook) -> None:
+        """Wait for news, or for the next step's time."""
+        loop = asyncio.get_running_loop()
+        due = loop.time() + STEP_SECONDS
+        try:
+            async with asyncio.timeout_at(due):
+                await orders.news.wait()
+        except TimeoutError:
+            self._measures.stepped(loop.time() - due)
 
     def _stuck(self, executor: LiveExecutor, orders: OrderBook) -> bool:
         """Whether it means to end but waits for nothing: some classes do not hear that an order was cancelled."""
@@ -221,22 +230,21 @@ class Performance:
         """Store the state if it changed, then send what it asked for."""
         async with self._storing:
             asked = orders.take()
-            progress = Progress(
-                executor_id=created.executor_id,
-                status=executor.status,
-                state=executor.state(),
-                placing=tuple(order_id for order_id, place in asked if place),
-                seen={order_id: each.seen.encoded() for order_id, each in orders.followed.items()},
-                figures=figures(executor),
-            )
-            if self._differs(progress):
+            placing = tuple(order_id for order_id, place in asked if place)
+            status, state = executor.status, executor.state()
+            seen: dict[str, JsonValue] = {order_id: each.seen.encoded() for order_id, each in orders.followed.items()}
+            before = self._state.progress
+            if placing or before is None or (before.status, before.state, before.seen) != (status, state, seen):
+                progress = Progress(
+                    executor_id=created.executor_id,
+                    status=status,
+                    state=state,
+                    placing=placing,
+                    seen=seen,
+                    figures=figures(executor),
+                )
                 await self._record(progress)
             orders.send(asked)
-
-    def _differs(self, progress: Progress) -> bool:
-        before = self._state.progress
-        newest = (progress.status, progress.state, progress.seen)
-        return bool(progress.placing) or before is None or (before.status, before.state, before.seen) != newest
 
     async def _tell(self, executor: LiveExecutor, orders: OrderBook) -> None:
         changed, orders.changed = orders.changed, set()

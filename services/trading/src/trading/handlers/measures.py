@@ -16,6 +16,7 @@ from trading.views.order_book import unknown_orders
 LABELLED_SESSIONS = 200
 """Sessions with a series of their own; the others only count."""
 ORDER_SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0, 600.0, 3600.0)
+LATE_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
 class SessionCondition(StrEnum):
@@ -49,6 +50,9 @@ class Measures:
             "session_state", "1 for the state a session is in on this replica", "account", "connector", "state"
         )
         self._sessions = metrics.gauge("sessions", "Sessions of this replica in a state", "state")
+        self._late = metrics.histogram(
+            "executor_step_late_seconds", "How much later than its second an executor's step began", buckets=LATE_SECONDS
+        )
         self._clocks = metrics.gauge(
             "exchange_clock_ahead_seconds", "How far a session's exchange is ahead of this machine", "account", "connector"
         )
@@ -68,6 +72,10 @@ class Measures:
                 self._reached("acknowledged", stored_at)
             elif isinstance(event, OrderCompleted):
                 self._reached("filled", stored_at)
+
+    def stepped(self, late: float) -> None:
+        """An executor that nothing woke took its step so many seconds after it was due."""
+        self._late.observe(late)
 
     def watch(self, log: EventLog, conditions: Callable[[], Conditions]) -> None:
         """Look at sessions and unknown orders at each scrape."""
