@@ -24,9 +24,10 @@ SELECT table_name, column_name, data_type, udt_name, collation_name, column_defa
 FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY table_name, column_name
 """
 INDEXES = "SELECT indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY indexdef"
+# Not of triggers: only the revisions define them.
 CONSTRAINTS = """
 SELECT conrelid::regclass::text, pg_get_constraintdef(oid) FROM pg_constraint
-WHERE connamespace = current_schema()::regnamespace ORDER BY 1, 2
+WHERE connamespace = current_schema()::regnamespace AND contype <> 't' ORDER BY 1, 2
 """
 
 

@@ -24,15 +24,14 @@ from contracts.trading import (
 from eventlog.log import EventLog
 from eventlog.recorded import FeedPosition, Fence
 from fake_exchange import FakeExchange
+from trading import migrations
 from trading.handlers.exchange import OrderTicket, Outcome
 from trading.handlers.live import Pace
 from trading.handlers.session import SessionRunner
 from trading.handlers.surroundings import Surroundings
-from trading.views import credentials
 from trading.views.order_pages import search_orders
 from trading.views.orders import OrdersView
 from trading.views.sessions import SessionsView
-from trading.views.totals import Totals
 from trading.views.trade_pages import search_trades
 from trading.views.trades import TradesView
 
@@ -47,9 +46,9 @@ DEADLINE = 30
 
 
 def new_log(database_url: str) -> EventLog:
-    """Trading's log with its views, not started."""
+    """Trading's log with its views and the tables of its revisions, not started."""
     views = (OrdersView(), TradesView(), SessionsView())
-    return EventLog(database_url, context="trading", views=views, tables=(credentials.metadata,))
+    return EventLog(database_url, context="trading", views=views, migrations=migrations.DIRECTORY)
 
 
 class RigLease:
@@ -182,11 +181,11 @@ class Rig:
         return answer
 
     async def row(self, order_id: str) -> dict[str, Any]:
-        page = json.loads(await search_orders(self.log, SearchOrders(limit=1000), Totals()))
+        page = json.loads(await search_orders(self.log, SearchOrders(limit=1000)))
         return next((item for item in page["data"] if item["order_id"] == order_id), {})
 
     async def trades(self) -> list[dict[str, Any]]:
-        data: list[dict[str, Any]] = json.loads(await search_trades(self.log, SearchTrades(limit=1000), Totals()))["data"]
+        data: list[dict[str, Any]] = json.loads(await search_trades(self.log, SearchTrades(limit=1000)))["data"]
         return data
 
     async def events(self, order_id: str) -> list[Event]:

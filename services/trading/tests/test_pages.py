@@ -17,7 +17,6 @@ from order_examples import filled, placed, submitted
 from service_kit.paging import decode_cursor, encode_cursor
 from trading.domain import money
 from trading.views.order_pages import active_orders, search_orders
-from trading.views.totals import REMEMBERED, Totals
 from trading.views.trade_pages import search_trades
 
 MANY = 20_000
@@ -33,12 +32,12 @@ FILL_TRADES = """INSERT INTO trades (order_id, exchange_trade_id, trade_id, acco
 SELECT 'o' || n, n::text, 'o' || n || '_' || n, 'account' || n % 3, 'binance', 'BTC-USDT', (ARRAY['BUY', 'SELL'])[1 + n % 2],
     'LIMIT', 1, 1, 0, $1::timestamptz + make_interval(secs => n / 10) FROM generate_series(1, $2::int) n"""
 
-type Search = Callable[[EventLog, Any, Totals], Awaitable[bytes]]
+type Search = Callable[[EventLog, Any], Awaitable[bytes]]
 
 
 async def pages(log: EventLog, search: Search, query: Any) -> AsyncIterator[dict[str, Any]]:
     while True:
-        page = json.loads(await search(log, query, Totals()))
+        page = json.loads(await search(log, query))
         yield page
         cursor = page["pagination"]["next_cursor"]
         assert page["pagination"]["has_more"] == (cursor is not None)
@@ -100,7 +99,7 @@ async def test_filters_of_orders(log: EventLog, filters: dict[str, Any], expecte
     found = await everything(log, search_orders, query)
     assert len(found) == len(wanted)
     assert set(found) == wanted
-    first = json.loads(await search_orders(log, query, Totals()))
+    first = json.loads(await search_orders(log, query))
     assert first["pagination"]["total_count"] == len(wanted)
 
 
@@ -121,7 +120,7 @@ async def test_trades(log: EventLog) -> None:
 async def test_a_cursor_that_was_edited_or_belongs_to_another_search_is_invalid(log: EventLog) -> None:
     await log.fetch(FILL_ORDERS, START, 10)
     query = SearchOrders(limit=5)
-    cursor = json.loads(await search_orders(log, query, Totals()))["pagination"]["next_cursor"]
+    cursor = json.loads(await search_orders(log, query))["pagination"]["next_cursor"]
     place = decode_cursor(cursor)
     forged = [
         "",
@@ -135,12 +134,12 @@ async def test_a_cursor_that_was_edited_or_belongs_to_another_search_is_invalid(
     ]
     for text in forged:
         with pytest.raises(CursorInvalid):
-            await search_orders(log, query.model_copy(update={"cursor": text}), Totals())
+            await search_orders(log, query.model_copy(update={"cursor": text}))
     with pytest.raises(CursorInvalid):
-        await search_orders(log, SearchOrders(limit=5, status="OPEN", cursor=cursor), Totals())
+        await search_orders(log, SearchOrders(limit=5, status="OPEN", cursor=cursor))
     with pytest.raises(CursorInvalid):
-        await active_orders(log, ActiveOrders(limit=5, cursor=cursor), Totals())
-    assert json.loads(await search_orders(log, SearchOrders(limit=3, cursor=cursor), Totals()))["pagination"]["has_more"]
+        await active_orders(log, ActiveOrders(limit=5, cursor=cursor))
+    assert json.loads(await search_orders(log, SearchOrders(limit=3, cursor=cursor)))["pagination"]["has_more"]
 
 
 async def test_the_shapes_of_the_contract(log: EventLog) -> None:
@@ -148,7 +147,7 @@ async def test_the_shapes_of_the_contract(log: EventLog) -> None:
     cancelled = OrderCancelled(order_id=order_id, reason="cancelled", time=START)
     events = [placed(), submitted(), filled("5", "0.25", "99"), cancelled]
     await log.append(f"trading.order-{order_id}", 0, events, Metadata())
-    page = json.loads(await search_orders(log, SearchOrders(), Totals()))
+    page = json.loads(await search_orders(log, SearchOrders()))
     assert page["pagination"] == {"limit": 100, "has_more": False, "next_cursor": None, "total_count": 1}
     item = page["data"][0]
     created = item.pop("created_at"), item.pop("updated_at")
@@ -176,7 +175,7 @@ async def test_the_shapes_of_the_contract(log: EventLog) -> None:
 async def test_the_shape_of_a_trade(log: EventLog) -> None:
     order_id = placed().order_id
     await log.append(f"trading.order-{order_id}", 0, [placed(), submitted(), filled("5", "0.25", "99")], Metadata())
-    assert json.loads(await search_trades(log, SearchTrades(), Totals()))["data"] == [
+    assert json.loads(await search_trades(log, SearchTrades()))["data"] == [
         {
             "trade_id": f"{order_id}_5",
             "order_id": order_id,
@@ -197,7 +196,7 @@ async def test_fees_in_two_tokens_are_not_summed(log: EventLog) -> None:
     order_id = placed().order_id
     fills = [filled("1", "0.25"), filled("2", "0.25").model_copy(update={"fee_token": "BNB"})]
     await log.append(f"trading.order-{order_id}", 0, [placed(), *fills], Metadata())
-    item = json.loads(await search_orders(log, SearchOrders(), Totals()))["data"][0]
+    item = json.loads(await search_orders(log, SearchOrders()))["data"][0]
     assert (item["fee_paid"], item["fee_currency"]) == (None, "BTC,BNB")
 
 
@@ -210,30 +209,3 @@ async def test_no_digit_is_lost_in_the_tables(log: EventLog) -> None:
     assert row["filled_amount"] == Decimal("0.246913578024691357802469135780246913578")
     once = money.product(Decimal(amount), Decimal(price))
     assert row["filled_quote"] == money.add(once, once)
-
-
-async def test_a_total_is_counted_again_after_every_write(log: EventLog) -> None:
-    totals, query = Totals(), SearchOrders(status="FILLED")
-
-    async def total() -> Any:
-        return json.loads(await search_orders(log, query, totals))["pagination"]["total_count"]
-
-    await log.fetch(FILL_ORDERS, START, 600)
-    assert await total() == await total() == 450
-    await log.fetch("UPDATE orders SET closed = 'FILLED' WHERE closed IS NULL AND account = 'account1'")
-    assert await total() == 500
-    async with log.pool.acquire() as connection:
-        writing = connection.transaction()
-        await writing.start()
-        await connection.execute("DELETE FROM orders WHERE order_id = 'o1'")
-        assert await total() == await total() == 500
-        await writing.commit()
-    assert await total() == await total() == 499
-
-
-async def test_a_search_that_was_not_used_for_long_is_forgotten() -> None:
-    totals = Totals()
-    for number in range(REMEMBERED + 1):
-        totals.remember("FROM orders WHERE account = $1", [f"a{number}"], "10:10:", number)
-    assert totals.of("FROM orders WHERE account = $1", ["a0"]) == ("", 0)
-    assert totals.of("FROM orders WHERE account = $1", ["a1"]) == ("10:10:", 1)

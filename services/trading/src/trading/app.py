@@ -52,7 +52,7 @@ from trading.handlers.queries import Queries
 from trading.handlers.sessions import Sessions
 from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
-from trading.views import credentials
+from trading.views import credentials, totals
 from trading.views.credentials import CredentialsView
 from trading.views.executors import ExecutorsView
 from trading.views.orders import OrdersView
@@ -107,7 +107,7 @@ def _log(settings: Settings) -> EventLog:
         settings.database_url,
         context="trading",
         views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView()),
-        tables=(credentials.metadata,),
+        tables=(credentials.metadata, totals.metadata),
         migrations=migrations.DIRECTORY,
     )
 

@@ -8,7 +8,6 @@ from contracts.trading import ActiveOrders, GetSession, SearchOrders, SearchTrad
 from trading.views.order_pages import active_orders, search_orders
 from trading.views.paging import Rows
 from trading.views.sessions import session_state
-from trading.views.totals import Totals
 from trading.views.trade_pages import search_trades
 
 
@@ -17,19 +16,18 @@ class Queries:
 
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
-        self._totals = Totals()
 
     async def active_orders(self, query: ActiveOrders, _metadata: Metadata) -> bytes:
         """A page of open orders."""
-        return await active_orders(self._rows, query, self._totals)
+        return await active_orders(self._rows, query)
 
     async def search_orders(self, query: SearchOrders, _metadata: Metadata) -> bytes:
         """A page of orders."""
-        return await search_orders(self._rows, query, self._totals)
+        return await search_orders(self._rows, query)
 
     async def search_trades(self, query: SearchTrades, _metadata: Metadata) -> bytes:
         """A page of executions."""
-        return await search_trades(self._rows, query, self._totals)
+        return await search_trades(self._rows, query)
 
     async def session(self, query: GetSession, _metadata: Metadata) -> bytes:
         """How a session is doing. Refused: AccountUnknown, CredentialUnknown."""

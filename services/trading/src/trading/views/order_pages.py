@@ -5,47 +5,52 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from contracts.trading import ActiveOrders, SearchOrders
+from contracts.trading import TERMINAL, ActiveOrders, SearchOrders
 
 from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
-from trading.views.totals import Totals
+from trading.views.totals import Counted
 
 COLUMNS = """order_id, account, connector, trading_pair, side, order_type, amount, price, status, filled_amount,
     filled_quote / nullif(filled_amount, 0) AS average_price, fee_paid, fee_tokens, created_at, updated_at, exchange_order_id,
     error_message"""
 
 
-async def active_orders(rows: Rows, query: ActiveOrders, totals: Totals) -> bytes:
+ORDERS = Counted("orders", kind="status", time="created_at", where="known")
+OPEN = f"status NOT IN ({', '.join(repr(status.value) for status in sorted(TERMINAL))})"
+
+
+async def active_orders(rows: Rows, query: ActiveOrders) -> bytes:
     """A page of orders that are not in a terminal state, by id ascending. Raises CursorInvalid."""
-    conditions = Conditions(["known", "closed IS NULL"])
-    _filter(conditions, query)
-    total = None
-    if query.cursor is not None:
+    filters = Conditions([OPEN])
+    _filter(filters, query)
+    counted: int | str
+    if query.cursor is None:
+        counted, after = ORDERS.total(filters), "true"
+    else:
         place = read_cursor(query, query.cursor, 1)
-        total = place.total
-        conditions.add("order_id > {}", place.key[0])
-    found, total = await read_page(
-        rows, "orders", COLUMNS, conditions, order="order_id", limit=query.limit, total=total, totals=totals
-    )
+        counted, after = place.total, filters.bound("order_id > {}", place.key[0])
+    source = f"FROM orders WHERE known AND closed IS NULL AND {filters.sql} AND {after} ORDER BY order_id"
+    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
     return envelope(query, query.limit, found, _item, lambda row: [row["order_id"]], total)
 
 
-async def search_orders(rows: Rows, query: SearchOrders, totals: Totals) -> bytes:
+async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
     """A page of orders, newest first; orders that arrive while paging come before the first page. Raises CursorInvalid."""
-    conditions = Conditions(["known"])
-    _filter(conditions, query)
-    conditions.between("created_at", query.start_time, query.end_time)
+    filters = Conditions()
+    _filter(filters, query)
     if query.status:
-        conditions.add("status = {}", query.status.upper())
-    total = None
-    if query.cursor is not None:
+        filters.add("status = {}", query.status.upper())
+    within = filters.between("created_at", query.start_time, query.end_time)
+    counted: int | str
+    if query.cursor is None:
+        counted, after = ORDERS.total(filters, query.start_time, query.end_time), "true"
+    else:
         place = read_cursor(query, query.cursor, 2)
-        total = place.total
-        conditions.add("(created_at, order_id) < ({}, {})", key_time(place.key[0]), place.key[1])
-    order = "created_at DESC, order_id DESC"
-    found, total = await read_page(
-        rows, "orders", COLUMNS, conditions, order=order, limit=query.limit, total=total, totals=totals
-    )
+        counted = place.total
+        after = filters.bound("(created_at, order_id) < ({}, {})", key_time(place.key[0]), place.key[1])
+    where = f"known AND {filters.sql} AND {within} AND {after}"
+    source = f"FROM orders WHERE {where} ORDER BY created_at DESC, order_id DESC"
+    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
     return envelope(query, query.limit, found, _item, lambda row: [row["created_at"].isoformat(), row["order_id"]], total)
 
 

@@ -13,8 +13,6 @@ from contracts.message import Query
 from contracts.rejections import CursorInvalid
 from service_kit.paging import decode_cursor, encode_cursor, page
 
-from trading.views.totals import Totals
-
 
 class Rows(Protocol):
     """The reading side of the service's database."""
@@ -26,16 +24,20 @@ class Rows(Protocol):
 
 @dataclass
 class Conditions:
-    """The WHERE clause of a search, with its arguments."""
+    """Clauses of a WHERE, with the arguments of the whole statement."""
 
     clauses: list[str] = field(default_factory=list)
     args: list[Any] = field(default_factory=list)
 
-    def add(self, template: str, *values: Any) -> None:
-        """A condition with `{}` for each value."""
+    def bound(self, template: str, *values: Any) -> str:
+        """SQL with an argument for each `{}`, to be used in the same statement; it does not become a condition."""
         self.args.extend(values)
         first = len(self.args) - len(values) + 1
-        self.clauses.append(template.format(*(f"${first + n}" for n in range(len(values)))))
+        return template.format(*(f"${first + n}" for n in range(len(values))))
+
+    def add(self, template: str, *values: Any) -> None:
+        """A condition with `{}` for each value."""
+        self.clauses.append(self.bound(template, *values))
 
     def one_of(self, column: str, values: Sequence[str] | None) -> None:
         """`column` is one of `values`; any when there are none. A single value keeps the order of an index usable."""
@@ -46,12 +48,14 @@ class Conditions:
         else:
             self.add(column + " = ANY({})", list(values))
 
-    def between(self, column: str, start: datetime | None, end: datetime | None) -> None:
-        """`column` lies within the times, both included."""
+    def between(self, column: str, start: datetime | None, end: datetime | None) -> str:
+        """SQL that `column` lies within the times, both included; it does not become a condition."""
+        parts = []
         if start is not None:
-            self.add(column + " >= {}", start)
+            parts.append(self.bound(column + " >= {}", start))
         if end is not None:
-            self.add(column + " <= {}", end)
+            parts.append(self.bound(column + " <= {}", end))
+        return " AND ".join(parts) or "true"
 
     @property
     def sql(self) -> str:
@@ -60,31 +64,14 @@ class Conditions:
 
 
 async def read_page(
-    rows: Rows,
-    table: str,
-    columns: str,
-    conditions: Conditions,
-    *,
-    order: str,
-    limit: int,
-    total: int | None,
-    totals: Totals,
+    rows: Rows, columns: str, source: str, args: Sequence[Any], limit: int, total: int | str
 ) -> tuple[list[Any], int]:
-    """Up to `limit + 1` rows, and the total: `total` when it is known, else that of the same snapshot as the rows."""
-    source = f"FROM {table} WHERE {conditions.sql}"
-    wanted = f"{source} ORDER BY {order} LIMIT {limit + 1}"
-    if total is not None:
-        return list(await rows.fetch(f"SELECT {columns} {wanted}", *conditions.args)), total
-    args = conditions.args
-    seen, known = len(args) + 1, len(args) + 2
-    # Postgres evaluates the count only when the snapshot is another one.
-    counted = f"CASE WHEN pg_current_snapshot()::text = ${seen} THEN ${known}::bigint ELSE (SELECT count(*) {source}) END"
-    sql = f"SELECT {columns}, {counted} AS total, pg_current_snapshot()::text AS snapshot {wanted}"
-    found = list(await rows.fetch(sql, *args, *totals.of(source, args)))
-    if not found:
-        return found, 0
-    totals.remember(source, args, found[0]["snapshot"], found[0]["total"])
-    return found, found[0]["total"]
+    """Up to `limit + 1` rows of `source` (FROM to ORDER BY), and the total: given, or SQL of it for the rows' own snapshot."""
+    wanted = f"{source} LIMIT {limit + 1}"
+    if isinstance(total, int):
+        return list(await rows.fetch(f"SELECT {columns} {wanted}", *args)), total
+    found = list(await rows.fetch(f"SELECT {columns}, {total} AS total {wanted}", *args))
+    return found, found[0]["total"] if found else 0
 
 
 @dataclass(frozen=True)

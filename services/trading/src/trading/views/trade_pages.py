@@ -7,28 +7,31 @@ from typing import Any
 from contracts.trading import SearchTrades
 
 from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
-from trading.views.totals import Totals
+from trading.views.totals import Counted
 
 COLUMNS = "trade_id, order_id, account, connector, trading_pair, side, amount, price, fee, fee_token, time"
 
 
-async def search_trades(rows: Rows, query: SearchTrades, totals: Totals) -> bytes:
+TRADES = Counted("trades", kind="side", time="time", where="true")
+
+
+async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
     """A page of executions, newest first by the exchange's time. Raises CursorInvalid."""
-    conditions = Conditions()
-    conditions.one_of("account", query.account_names)
-    conditions.one_of("connector", query.connector_names)
-    conditions.one_of("trading_pair", query.trading_pairs)
-    conditions.one_of("side", [side.value for side in query.trade_types or ()])
-    conditions.between("time", query.start_time, query.end_time)
-    total = None
-    if query.cursor is not None:
+    filters = Conditions()
+    filters.one_of("account", query.account_names)
+    filters.one_of("connector", query.connector_names)
+    filters.one_of("trading_pair", query.trading_pairs)
+    filters.one_of("side", [side.value for side in query.trade_types or ()])
+    within = filters.between("time", query.start_time, query.end_time)
+    counted: int | str
+    if query.cursor is None:
+        counted, after = TRADES.total(filters, query.start_time, query.end_time), "true"
+    else:
         place = read_cursor(query, query.cursor, 2)
-        total = place.total
-        conditions.add("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
-    order = "time DESC, trade_id DESC"
-    found, total = await read_page(
-        rows, "trades", COLUMNS, conditions, order=order, limit=query.limit, total=total, totals=totals
-    )
+        counted = place.total
+        after = filters.bound("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
+    source = f"FROM trades WHERE {filters.sql} AND {within} AND {after} ORDER BY time DESC, trade_id DESC"
+    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
     return envelope(query, query.limit, found, _item, lambda row: [row["time"].isoformat(), row["trade_id"]], total)
 
 
