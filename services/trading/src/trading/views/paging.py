@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -65,13 +65,13 @@ class Conditions:
 
 async def read_page(
     rows: Rows, columns: str, source: str, args: Sequence[Any], limit: int, total: int | str
-) -> tuple[list[Any], int]:
+) -> tuple[list[dict[str, Any]], int]:
     """Up to `limit + 1` rows of `source` (FROM to ORDER BY), and the total: given, or SQL of it for the rows' own snapshot."""
     wanted = f"{source} LIMIT {limit + 1}"
     if isinstance(total, int):
-        return list(await rows.fetch(f"SELECT {columns} {wanted}", *args)), total
-    found = list(await rows.fetch(f"SELECT {columns}, {total} AS total {wanted}", *args))
-    return found, found[0]["total"] if found else 0
+        return [dict(row) for row in await rows.fetch(f"SELECT {columns} {wanted}", *args)], total
+    found = [dict(row) for row in await rows.fetch(f"SELECT {columns}, {total} AS total {wanted}", *args)]
+    return found, max((row.pop("total") for row in found), default=0)
 
 
 @dataclass(frozen=True)
@@ -98,17 +98,15 @@ def write_cursor(query: Query, place: Place) -> str:
 
 
 def envelope(
-    query: Query,
-    limit: int,
-    rows: Sequence[Any],
-    item: Callable[[Any], dict[str, Any]],
-    key: Callable[[Any], list[str]],
-    total: int,
+    query: Query, limit: int, found: Sequence[dict[str, Any]], times: Sequence[str], key: Sequence[str], total: int
 ) -> bytes:
-    """The P1 page of up to `limit + 1` rows that were read; `item` makes what is shown of a row, `key` its place."""
-    has_more = len(rows) > limit
-    following = write_cursor(query, Place(key(rows[limit - 1]), total)) if has_more else None
-    return page([item(row) for row in rows[:limit]], limit, has_more, following, total)
+    """The P1 page of up to `limit + 1` items that were read; `times` and `key` name their times and what tells their place."""
+    has_more, items = len(found) > limit, found[:limit]
+    for item in items:
+        for name in times:
+            item[name] = item[name].isoformat()
+    following = write_cursor(query, Place([items[-1][name] for name in key], total)) if has_more else None
+    return page(items, limit, has_more, following, total)
 
 
 def key_time(text: str) -> datetime:

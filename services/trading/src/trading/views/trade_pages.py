@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from contracts.trading import SearchTrades
 
 from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
 from trading.views.totals import Counted
 
-COLUMNS = "trade_id, order_id, account, connector, trading_pair, side, amount, price, fee, fee_token, time"
-
-
+# Named and ordered as the contract shows them, so that a row is an item but for its time.
+COLUMNS = """trade_id, order_id, account AS account_name, connector AS connector_name, trading_pair, side AS trade_type,
+    amount::float8 AS amount, price::float8 AS price, fee::float8 AS fee_paid, fee_token AS fee_currency, time AS timestamp"""
+TIMES = ("timestamp",)
 TRADES = Counted("trades", kind="side", time="time", where="true")
 
 
@@ -32,20 +31,4 @@ async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
         after = filters.bound("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
     source = f"FROM trades WHERE {filters.sql} AND {within} AND {after} ORDER BY time DESC, trade_id DESC"
     found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
-    return envelope(query, query.limit, found, _item, lambda row: [row["time"].isoformat(), row["trade_id"]], total)
-
-
-def _item(row: Any) -> dict[str, Any]:
-    return {
-        "trade_id": row["trade_id"],
-        "order_id": row["order_id"],
-        "account_name": row["account"],
-        "connector_name": row["connector"],
-        "trading_pair": row["trading_pair"],
-        "trade_type": row["side"],
-        "amount": float(row["amount"]),
-        "price": float(row["price"]),
-        "fee_paid": float(row["fee"]),
-        "fee_currency": row["fee_token"],
-        "timestamp": row["time"].isoformat(),
-    }
+    return envelope(query, query.limit, found, TIMES, ("timestamp", "trade_id"), total)
