@@ -41,6 +41,7 @@ class _Context:
     keepable: set[type[Query]] = field(default_factory=set)
     size: int = 0
     drops: int = 0
+    on_drop: list[Callable[[], None]] = field(default_factory=list)
 
     def drop(self) -> None:
         self.copies.clear()
@@ -48,6 +49,8 @@ class _Context:
         self.flights.clear()
         self.size = 0
         self.drops += 1
+        for callback in self.on_drop:
+            callback()
 
     def forget(self, key: str) -> None:
         known = self.copies.pop(key, None)
@@ -79,6 +82,11 @@ class Copies:
             await self._bus.drain(subscription)
         self._subscriptions.clear()
         self._reconnected()
+
+    def on_drop(self, context: str, callback: Callable[[], None]) -> None:
+        """Call back whenever copies of the context could be wrong from now on; never for one that is not listened to."""
+        if context in self._contexts:
+            self._contexts[context].on_drop.append(callback)
 
     async def answer(self, query: Query, ask: Callable[[], Awaitable[Response]]) -> Response:
         """The copy of the answer, or what `ask` gives; callers with the same question wait for one answer."""

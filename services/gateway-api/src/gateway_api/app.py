@@ -12,13 +12,19 @@ from service_kit.service import Service
 from gateway_api.adapters.passwords import Argon2Password
 from gateway_api.adapters.web_server import Listening, WebServer
 from gateway_api.handlers.authentication import Authenticator
+from gateway_api.handlers.executor_feeds import ExecutorFeeds
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.watches import Watches
 from gateway_api.rest import application
 from gateway_api.rest.clients import Clients
+from gateway_api.rest.connection import Terms
+from gateway_api.rest.executors_socket import ExecutorsStream
 from gateway_api.rest.services import Gateway
+from gateway_api.rest.socket_traffic import SocketTraffic
+from gateway_api.rest.sockets import CLOSING, Sockets
 from gateway_api.rest.traffic import Traffic
 from gateway_api.settings import Settings
 
@@ -38,8 +44,9 @@ def build(settings: Settings) -> Service:
     copies = Copies(service.bus, settings.services)
     service.on_start(copies.start)
     service.on_stop(copies.stop)
+    requests = Requests(service.bus, copies)
     gateway = Gateway(
-        services=Requests(service.bus, copies),
+        services=requests,
         authenticator=Authenticator(
             settings.username,
             Argon2Password(settings.password_hash.get_secret_value()),
@@ -51,12 +58,16 @@ def build(settings: Settings) -> Service:
         bounds=settings.bounds,
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
-    clients = Clients(settings.trusted_proxies)
-    served = application.application(gateway, _cors(settings), service.tracing, Traffic(service.metrics), clients)
-    server = WebServer(served, _listening(settings))
+    clients, traffic = Clients(settings.trusted_proxies), Traffic(service.metrics)
+    sockets = Sockets(gateway, SocketTraffic(service.metrics), _terms(settings), most=settings.max_sockets)
+    watches = Watches()
+    copies.on_drop("trading", watches.changed)
+    streams = (sockets.route(ExecutorsStream(ExecutorFeeds(requests, watches))),)
+    served = application.application(gateway, _cors(settings), service.tracing, traffic, clients, streams)
+    server = WebServer(served, _listening(settings), sockets.stop)
     service.readiness("web server", server.trouble)
     service.on_start(server.start)
-    service.on_stop(server.stop, seconds=settings.drain_delay + settings.drain_timeout + 1)
+    service.on_stop(server.stop, seconds=settings.drain_delay + CLOSING + settings.drain_timeout + 1)
     return service
 
 
@@ -76,6 +87,10 @@ def _listening(settings: Settings) -> Listening:
         drain_delay=settings.drain_delay,
         drain_timeout=settings.drain_timeout,
     )
+
+
+def _terms(settings: Settings) -> Terms:
+    return Terms(heartbeat=settings.heartbeat, subscriptions=settings.max_subscriptions, patience=settings.answer_timeout)
 
 
 def _cors(settings: Settings) -> application.Cors:

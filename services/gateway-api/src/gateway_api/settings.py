@@ -72,6 +72,15 @@ class Settings(ServiceSettings):
     max_connections: int = Field(default=1024, ge=1)
     """Connections served at once; further ones wait."""
 
+    max_sockets: int = Field(default=512, ge=0)
+    """WebSocket connections at once; further ones are told to try later. Each is one of `max_connections`."""
+
+    max_subscriptions: int = Field(default=100, ge=1)
+    """Subscriptions of one WebSocket connection."""
+
+    heartbeat: float = Field(default=30, ge=0.1)
+    """Seconds between two heartbeats on a WebSocket."""
+
     head_timeout: float = Field(default=30, gt=0)
     """Seconds for the head of a request, and for the next request on a connection that is kept open."""
 

@@ -45,9 +45,13 @@ class Listening:
 class WebServer:
     """Serves one ASGI application."""
 
-    def __init__(self, application: AsgiApp, listening: Listening) -> None:
+    def __init__(
+        self, application: AsgiApp, listening: Listening, close_sockets: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
+        """`close_sockets` ends the WebSockets, which would not end by themselves, once no more connections are accepted."""
         self._application = application
         self._listening = listening
+        self._close_sockets = close_sockets
         self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
         self._stopping = False
@@ -86,6 +90,8 @@ class WebServer:
         self._stopping = True
         await asyncio.wait({self._serving}, timeout=self._listening.drain_delay)
         self._server.stop()  # type: ignore[no-untyped-call]
+        if self._close_sockets is not None:
+            await self._close_sockets()
         await asyncio.wait({self._serving}, timeout=self._listening.drain_timeout)
 
 

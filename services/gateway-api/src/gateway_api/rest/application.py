@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from service_kit.metrics import Metrics
 from service_kit.telemetry import Tracing
 from starlette.middleware.errors import ServerErrorMiddleware
+from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
 from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, trading
@@ -35,11 +37,17 @@ class Cors:
 
 
 def application(
-    gateway: Gateway, cors: Cors, tracing: Tracing, traffic: Traffic | None = None, clients: Clients | None = None
+    gateway: Gateway,
+    cors: Cors,
+    tracing: Tracing,
+    traffic: Traffic | None = None,
+    clients: Clients | None = None,
+    sockets: Iterable[WebSocketRoute] = (),
 ) -> ASGIApp:
     """What the web server serves."""
     app = routes()
     app.state.gateway = gateway
+    app.router.routes.extend(sockets)
     slashed = [path for path in app.openapi()["paths"] if path.endswith("/")]
     direct = Direct(app, app, direct_calls(app), gateway.bounds.depth)
     # A bug on the short way is answered as FastAPI's own middleware answers one on the long way.

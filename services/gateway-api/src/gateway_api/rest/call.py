@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
@@ -12,7 +10,7 @@ from typing import Annotated, Any, Never
 from uuid import uuid4
 
 from contracts.message import Metadata
-from fastapi import Depends, FastAPI, Header, HTTPException, Request, Response, Security
+from fastapi import Depends, FastAPI, Header, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBasic
 from pydantic import BaseModel, WithJsonSchema
@@ -21,6 +19,7 @@ from starlette.routing import BaseRoute
 
 from gateway_api.domain.repeats import Kept
 from gateway_api.rest import idempotency, nesting
+from gateway_api.rest.credentials import user_of
 from gateway_api.rest.direct import DirectCall
 from gateway_api.rest.given import Given, filled
 from gateway_api.rest.services import Gateway, Services, SystemHealth
@@ -126,51 +125,10 @@ BASIC = Security(
 
 
 async def _authenticate(request: Request) -> str:
-    header = request.headers.get("authorization", "")
-    gateway, client = _gateway(request), request.state.client
-    known = gateway.authenticator.known(header.encode("latin-1"))
-    if known is None:
-        username = await _verified(gateway, header, client)
-    else:
-        username = known
-        gateway.logins.check(username, client)
-    gateway.logins.succeeded(username, client)
+    gateway = _gateway(request)
+    username = await user_of(gateway, request.headers.get("authorization", ""), request.state.client)
     request.state.allowance = gateway.limits.take("user", username)
     return username
-
-
-async def _verified(gateway: Gateway, header: str, client: str) -> str:
-    credentials = _basic_credentials(header)
-    if credentials is None:
-        raise _unauthorised("Not authenticated")
-    username, password = credentials
-    gateway.logins.check(username, client)
-    if not await gateway.authenticator.authenticate(username, password):
-        gateway.logins.failed(username, password, client)
-        raise _unauthorised("Incorrect username or password")
-    gateway.authenticator.remember(header.encode("latin-1"), username, password)
-    return username
-
-
-def _basic_credentials(header: str) -> tuple[str, str] | None:
-    """User and password of a Basic header, in UTF-8 or Latin-1 (clients differ); None when it is not readable."""
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return None
-    try:
-        decoded = base64.b64decode(encoded.strip(), validate=True)
-    except (ValueError, binascii.Error):
-        return None
-    try:
-        text = decoded.decode()
-    except UnicodeDecodeError:
-        text = decoded.decode("latin-1")
-    username, separator, password = text.partition(":")
-    return (username, password) if separator else None
-
-
-def _unauthorised(detail: str) -> HTTPException:
-    return HTTPException(401, detail, headers={"WWW-Authenticate": "Basic"})
 
 
 def _exact(text: str) -> Decimal:

@@ -1,4 +1,7 @@
-"""What every request passes first and every answer gets: limits, the check for foreign web pages, security headers."""
+"""What every request passes first and every answer gets: limits, the check for foreign web pages, security headers.
+
+A WebSocket passes the same limits and checks before it is accepted; a refusal is then a plain HTTP answer.
+"""
 
 from __future__ import annotations
 
@@ -67,10 +70,13 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._application(scope, receive, send)
             return
-        scope["state"]["client"] = self._clients.address(scope)
+        scope.setdefault("state", {})["client"] = self._clients.address(scope)
+        if scope["type"] == "websocket":
+            await (self._refused(scope) or self._application)(scope, receive, send)
+            return
         reply = self._replying(scope, send)
         refused = self._refused(scope)
         if refused is not None:
@@ -85,7 +91,8 @@ class Guard:
             return errors.query_too_long(self._bounds.query)
         try:
             scope["state"]["allowance"] = self._limits.take("address", scope["state"]["client"])
-            if scope["method"] not in READING:
+            # Browsers open a WebSocket from any page and let it read what comes: it counts as a change.
+            if scope["type"] == "websocket" or scope["method"] not in READING:
                 if _announced(scope) > self._bounds.body:
                     return errors.body_too_large(self._bounds.body)
                 self._origins.check(Headers(scope=scope))
