@@ -52,7 +52,7 @@ def gateway(nats_url: str, tmp_path: Path) -> Iterator[Running]:
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen([sys.executable, "-m", "gateway_api"], env=environment, stdout=log, stderr=log)
     running = Running(f"http://127.0.0.1:{port}", process)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not _answers(running):
         assert process.poll() is None, (tmp_path / "log").read_text()
         assert time.monotonic() < deadline, (tmp_path / "log").read_text()
