@@ -22,11 +22,22 @@ FILL = {
 }
 """What one order of an executor executed."""
 
+LIMITS = {
+    "max_order_notional": "5000",
+    "max_position_notional": "20000",
+    "max_open_orders": 50,
+    "max_orders_per_minute": 120,
+    "max_daily_loss": "500",
+    "reduce_only": False,
+}
+"""What the risk guard holds orders against."""
+
 VALUES: dict[str, Any] = {
     "account": "master_account",
     "account_name": "master_account",
     "account_names": ["master_account"],
     "action": "submit",
+    "actor": "trader",
     "after": 7,
     "amount": "0.5",
     "available": "9000.5",
@@ -76,7 +87,13 @@ VALUES: dict[str, Any] = {
     "keep_position": False,
     "level": "ERROR",
     "limit": 100,
+    "limits": LIMITS,
     "markets": [{"connector": "binance", "trading_pair": "BTC-USDT"}],
+    "max_daily_loss": "500",
+    "max_open_orders": 50,
+    "max_order_notional": "5000",
+    "max_orders_per_minute": 120,
+    "max_position_notional": "20000",
     "message": "Position hold cleared",
     "net_pnl_pct": "0.0097",
     "net_pnl_quote": "310.2",
@@ -91,9 +108,12 @@ VALUES: dict[str, Any] = {
     "quote": "32000.125",
     "quote_token": "USDT",
     "reason": "Account has insufficient balance for requested action.",
+    "reduce_only": False,
     "refreshed": ["master_account.binance"],
+    "refused": 3,
     "requested_amount": "0.5",
     "requested_price": "64000.25",
+    "rule": "max_order_notional",
     "sealed": "c2VhbGVk",
     "seen": {"x-MG43PCSNa1b2c3": {"filled": "0.5"}},
     "side": "BUY",
@@ -109,6 +129,7 @@ VALUES: dict[str, Any] = {
     "trade_types": ["BUY"],
     "trading_pair": "BTC-USDT",
     "trading_pairs": ["BTC-USDT"],
+    "value": "32000.125",
     "values": {"binance_api_key": "key", "binance_api_secret": "secret"},
     "version": 1,
 }
@@ -118,6 +139,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("ExecutorProgressed", "status"): "RUNNING",
     ("ExecutorStopping", "status"): "stopping",
     ("OrderOutcomeResolved", "status"): "OPEN",
+    ("RiskLimitHit", "limit"): "5000",
     ("SearchExecutors", "status"): "RUNNING",
     ("SearchOrders", "status"): "OPEN",
 }

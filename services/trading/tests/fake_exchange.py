@@ -25,6 +25,7 @@ from trading.handlers.exchange import (
     Disconnected,
     ExchangeOrder,
     Fill,
+    Holdings,
     OrderReport,
     OrderTicket,
     Outcome,
@@ -281,6 +282,9 @@ class FakeSession:
             self.exchange.reach()
             self.updates.put_nowait(BalancesChanged())
         return dict(self.exchange.funds)
+
+    async def holdings(self) -> Holdings:
+        return Holdings({token: held.total for token, held in self.exchange.funds.items()})
 
     def adopt(self, order: OrderTicket) -> None:
         self.adopted[order.order_id] = order

@@ -18,6 +18,7 @@ CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
         *get_args(trading.SessionEvent),
         *get_args(trading.ExecutorEvent),
         *get_args(trading.HoldEvent),
+        *get_args(trading.RiskEvent),
     ),
 }
 """The stored events of each context: what its log may hold."""

@@ -13,6 +13,7 @@ from contracts.trading import (
     GetConfigMap,
     GetOrderTypes,
     GetRates,
+    GetRiskLimits,
     GetSession,
     GetTradingRules,
     ListConnectors,
@@ -20,8 +21,10 @@ from contracts.trading import (
     ProveCredential,
     RefreshBalances,
     ReleaseSession,
+    ReloadRiskLimits,
     SearchOrders,
     SearchTrades,
+    SetRiskLimits,
     StopExecutor,
 )
 from eventlog.decider import Decider
@@ -42,6 +45,7 @@ from trading.adapters.session import EngineExchanges
 from trading.adapters.venue import Venue
 from trading.domain.executor import EXECUTOR
 from trading.domain.order import ORDER
+from trading.domain.risk import RISK
 from trading.domain.session import SESSION
 from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
@@ -49,6 +53,7 @@ from trading.handlers.executors import Executors
 from trading.handlers.live import Pace
 from trading.handlers.measures import Measures
 from trading.handlers.queries import Queries
+from trading.handlers.risk_limits import AccountLimits
 from trading.handlers.sessions import Sessions
 from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
@@ -59,7 +64,7 @@ from trading.views.orders import OrdersView
 from trading.views.sessions import SessionsView
 from trading.views.trades import TradesView
 
-AGGREGATES: dict[str, Decider[Any, Any, Any]] = {"order": ORDER, "session": SESSION, "executor": EXECUTOR}
+AGGREGATES: dict[str, Decider[Any, Any, Any]] = {"order": ORDER, "session": SESSION, "executor": EXECUTOR, "risk": RISK}
 
 
 def build(settings: Settings) -> Service:
@@ -93,8 +98,9 @@ def build(settings: Settings) -> Service:
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
     service.task("sessions", sessions.keep)
-    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RefreshBalances)
+    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RefreshBalances, ReloadRiskLimits)
     service.command(ReleaseSession, sessions.release)
+    _serve_limits(service, AccountLimits(log, service.bus))
     _serve_queries(service, Queries(log))
     _serve_connectors(
         service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), EngineRates(markets), sealer)
@@ -119,6 +125,11 @@ def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, s
     service.task("executors", executors.keep)
     service.command(CreateExecutor, executors.create)
     service.command(StopExecutor, executors.stop)
+
+
+def _serve_limits(service: Service, limits: AccountLimits) -> None:
+    service.command(SetRiskLimits, limits.set)
+    service.query(GetRiskLimits, limits.get)
 
 
 def _serve_queries(service: Service, queries: Queries) -> None:

@@ -93,14 +93,14 @@ Flag = StrictBool
 """`true` or `false` in a body; 0, 1 and texts are mistakes."""
 
 
-def _json_integer(value: Any) -> Any:
+def json_integer(value: Any) -> Any:
     """Texts and booleans are no numbers in JSON, although pydantic would read them as such."""
     if isinstance(value, str | bool):
         raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value
 
 
-Limit = Annotated[int, Field(ge=1, le=1000, description="Rows of a page."), BeforeValidator(_json_integer)]
+Limit = Annotated[int, Field(ge=1, le=1000, description="Rows of a page."), BeforeValidator(json_integer)]
 Cursor = Annotated[
     str | None, StringConstraints(max_length=4096), Field(description="`pagination.next_cursor` of the page before.")
 ]

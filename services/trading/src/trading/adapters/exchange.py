@@ -5,6 +5,7 @@ Amounts are exact Decimals, times aware UTC.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -41,6 +42,17 @@ class TradingRule:
     supports_market_orders: bool
     buy_order_collateral_token: str
     sell_order_collateral_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What an account holds: signed base amounts, by base token on a spot exchange, by pair on a derivatives one (in hedge
+    mode `<pair>:LONG` and `<pair>:SHORT`).
+    """
+
+    amounts: Mapping[str, Decimal]
+    derivative: bool = False
+    hedged: bool = False
 
 
 @dataclass(frozen=True, slots=True)

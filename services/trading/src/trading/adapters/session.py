@@ -21,12 +21,13 @@ from contracts.trading import OrderType
 
 from trading.adapters import connectors, order_ids, outcome, throttle
 from trading.adapters.binance import BinanceReading
-from trading.adapters.derivative import follow_position_mode
+from trading.adapters.derivative import follow_position_mode, read_holdings
 from trading.adapters.engine import Engine
 from trading.adapters.exchange import (
     BalancesChanged,
     ExchangeOrder,
     Fill,
+    Holdings,
     OrderReport,
     OrderTicket,
     Outcome,
@@ -223,6 +224,10 @@ class EngineSession:
         if refresh:
             await asked(self._started._update_balances())
         return self._balances()
+
+    async def holdings(self) -> Holdings:
+        """What the account holds."""
+        return await read_holdings(self._started)
 
     def adopt(self, order: OrderTicket) -> None:
         """Follow an order that may be alive."""

@@ -22,6 +22,7 @@ from trading.adapters.exchange import (
     Disconnected,
     ExchangeOrder,
     Fill,
+    Holdings,
     OrderReport,
     OrderTicket,
     Outcome,
@@ -45,6 +46,7 @@ __all__ = [
     "ExchangeSession",
     "Exchanges",
     "Fill",
+    "Holdings",
     "OrderReport",
     "OrderTicket",
     "Outcome",
@@ -134,6 +136,9 @@ class ExchangeSession(Protocol):
 
     async def balances(self, *, refresh: bool) -> Mapping[str, TokenBalance]:
         """Balances by token; with `refresh` asked from the exchange now, else as last pushed or read."""
+
+    async def holdings(self) -> Holdings:
+        """What the account holds: of a spot exchange as last pushed or read, of another asked from the exchange now."""
 
     def adopt(self, order: OrderTicket) -> None:
         """Tell the connector of an order that may be alive, so that its updates are delivered (after a restart)."""

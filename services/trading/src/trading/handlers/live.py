@@ -7,12 +7,12 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from contracts import naming
 from contracts.message import Command, Event, Metadata
 from contracts.rejections import Unavailable
-from contracts.trading import OrderEvent, OrderType, PositionAction, SessionEvent, Side
+from contracts.trading import OrderEvent, OrderFilled, OrderType, PositionAction, SessionEvent, Side
 from eventlog.decider import Decider
 from eventlog.errors import Fenced
 from eventlog.execute import Executed, execute, load
@@ -111,6 +111,11 @@ def order_stream(order_id: str) -> str:
     return naming.stream_id("trading", "order", order_id)
 
 
+def risk_stream(account: str) -> str:
+    """The stream of an account's limits."""
+    return naming.stream_id("trading", "risk", account)
+
+
 def session_stream(account: str, connector: str) -> str:
     """The stream of a session."""
     return naming.stream_id("trading", "session", f"{account}.{connector}")
@@ -132,6 +137,16 @@ async def stored[S, C: Command, E: Event](
         except Unavailable as error:
             logger.warning("not stored yet: %s", error.detail, extra={"stream": stream, "command": type(command).__name__})
             await asyncio.sleep(STORE_AGAIN_SECONDS)
+
+
+class Watch(Protocol):
+    """Who is told of every order and execution at the moment they are recorded."""
+
+    def changed(self, tracked: Tracked) -> None:
+        """An order has this state now."""
+
+    def filled(self, tracked: Tracked, fill: OrderFilled) -> None:
+        """An execution was recorded."""
 
 
 class Live:
@@ -174,6 +189,7 @@ class Live:
         self.reconcile_now = asyncio.Event()
         self.balances_changed = asyncio.Event()
         self.heard: dict[str, Callable[[], None]] = {}
+        self.watch: Watch | None = None
 
     @contextlib.contextmanager
     def order_coming(self) -> Iterator[None]:
@@ -195,6 +211,10 @@ class Live:
         self.follow(tracked, state)
         if not done.repeated:
             self.measures.recorded(tracked.stored_at, done.events)
+            if self.watch is not None:
+                for event in done.events:
+                    if isinstance(event, OrderFilled):
+                        self.watch.filled(tracked, event)
         return done.events
 
     async def record_session(self, command: SessionCommand) -> Executed[Session, SessionEvent]:
@@ -215,6 +235,8 @@ class Live:
         elif state.origin is not None and client_order_id not in self.tracked:
             self.tracked[client_order_id] = tracked
             self.exchange.adopt(tracked.ticket)
+        if self.watch is not None:
+            self.watch.changed(tracked)
         if (hear := self.heard.get(tracked.order_id)) is not None:
             hear()
 

@@ -37,14 +37,16 @@ from trading.domain.session import RecordBalances
 from trading.handlers.exchange import OrderTicket, TradingRule
 from trading.handlers.live import STORE_AGAIN_SECONDS, Live, Tracked, order_stream, ticket_of
 from trading.handlers.outcomes import Outcomes
+from trading.handlers.risk import RiskGuard
 
 
 class Orders:
     """Serves the order commands of one session."""
 
-    def __init__(self, live: Live, outcomes: Outcomes) -> None:
+    def __init__(self, live: Live, outcomes: Outcomes, risk: RiskGuard) -> None:
         self._live = live
         self._outcomes = outcomes
+        self._risk = risk
 
     async def place(self, command: PlaceOrder, metadata: Metadata) -> OrderAccepted:
         """Store the intent and answer; the order is sent in the background.
@@ -63,6 +65,12 @@ class Orders:
         order_id = live.exchange.client_order_id(metadata.message_id)
         await self._check_rate(order_id)
         place = Place(order=command, order_id=order_id, market=await self._market(command))
+        with self._risk.coming(order_id):
+            await self._risk.admit(place, metadata)
+            return await self._store(place, metadata)
+
+    async def _store(self, place: Place, metadata: Metadata) -> OrderAccepted:
+        live, command, order_id = self._live, place.order, place.order_id
         try:
             done = await execute(live.log, ORDER, order_stream(order_id), place, metadata, fence=live.fence, new=True)
         except Unavailable:

@@ -17,6 +17,7 @@ from contracts.trading import (
     PlaceOrder,
     RefreshBalances,
     ReleaseSession,
+    ReloadRiskLimits,
     SessionState,
 )
 from eventlog.errors import Fenced
@@ -32,6 +33,7 @@ from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
 from trading.handlers.outcomes import Outcomes
 from trading.handlers.reconcile import Reconciliation
+from trading.handlers.risk import RiskGuard
 from trading.handlers.surroundings import Lease, Stoppable, Surroundings
 from trading.handlers.updates import Updates
 from trading.views.order_book import SessionOrders
@@ -211,9 +213,9 @@ class SessionRunner:
         tasks.create_task(updates.report_balances())
         await self._reconcile_first(live, reconciliation)
         tasks.create_task(reconciliation.keep())
-        live.accepting = True
-        orders = Orders(live, outcomes)
-        self._post = Post(live, orders)
+        risk = RiskGuard(live)
+        tasks.create_task(risk.facts.keep())
+        orders = Orders(live, outcomes, risk)
         served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
             PlaceOrder: orders.place,
             CancelOrder: orders.cancel,
@@ -228,6 +230,11 @@ class SessionRunner:
                 await commands.session_command(command, handler, account=self.account, connector=self.connector)
             )
 
+        # Limits that are set from here on reach this session; those set before are read now.
+        await to_the_end(serve(ReloadRiskLimits, risk.reload))
+        await risk.load()
+        live.accepting = True
+        self._post = Post(live, orders)
         for command, handler in served.items():
             await to_the_end(serve(command, handler))
 

@@ -1,0 +1,32 @@
+"""Answers of the risk guard's routes."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, Field
+
+
+class RiskLimitsShown(BaseModel):
+    """Limits in US dollars and counts; null is no limit."""
+
+    max_order_notional: str | None = Field(default=None, examples=["5000"])
+    max_position_notional: str | None = Field(default=None, examples=["20000"])
+    max_open_orders: int | None = Field(default=None, examples=[50])
+    max_orders_per_minute: int | None = Field(default=None, examples=[120])
+    max_daily_loss: str | None = Field(default=None, examples=["500"])
+    reduce_only: bool = False
+
+
+class RiskLimitsResponse(BaseModel):
+    """The limits of an account, and the tighter ones that bind single actors on it."""
+
+    account_name: str
+    limits: RiskLimitsShown
+    actors: dict[str, RiskLimitsShown]
+
+
+class RiskLimitsChanged(BaseModel):
+    """The limits that hold now. `actor` is null when they are the account's."""
+
+    account: str
+    actor: str | None
+    limits: RiskLimitsShown
