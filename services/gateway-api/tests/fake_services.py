@@ -56,6 +56,8 @@ ANSWERS: dict[str, Any] = {
     "PlaceOrder": ORDER,
     "CancelOrder": {"order_ids": ["o-1"]},
     "CancelOrders": {"order_ids": ["o-1", "o-2"]},
+    "GetRiskLimits": {"account_name": "master_account", "limits": {"max_open_orders": 3}, "actors": {}},
+    "SetRiskLimits": {"account": "master_account", "actor": None, "limits": {"max_open_orders": 3}},
     "ActiveOrders": PAGE,
     "SearchOrders": PAGE,
     "SearchTrades": PAGE,

@@ -112,6 +112,7 @@ class TradeFilterRequest(ActiveOrderFilterRequest):
     responses={
         **commanded(),
         **refused(400, "Pair or type not supported, price missing, or a limit of the exchange violated."),
+        **refused(403, "A limit of the account's risk guard (`RiskLimitExceeded`), or a web page that CORS does not allow."),
         **NO_SESSION,
         **rate_exceeded(
             "Too many requests, or more orders than the exchange takes from this account at a time (`OrderRateExceeded`): "
