@@ -1,4 +1,4 @@
-"""Building the engine's connector objects from credential fields."""
+"""Building the engine's connector objects from credential fields, and logging in with them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, get_args, get_origin
 
-from contracts.accounts import ConnectorUnknown, CredentialFieldInvalid
+from contracts.accounts import ConnectorUnknown, CredentialFieldInvalid, CredentialRefused
 from contracts.rejections import Unavailable
 from pydantic import SecretStr, ValidationError
 
+from trading.adapters import outcome
 from trading.adapters.engine import Engine
+from trading.adapters.reading import asked
 
 OWN_NAME = "connector"
 """The field of every config map that only repeats the connector's name."""
@@ -115,3 +117,15 @@ async def _imported(setting: Any) -> None:
     except ImportError as missing:
         msg = f"the engine cannot load '{setting.name}': {missing}"
         raise Unavailable(msg, retry_after=3600) from missing
+
+
+async def logged_in(connector: Any) -> None:
+    """One authenticated call. CredentialRefused with the exchange's reason, or Unavailable when it gave none."""
+    await connector._update_time_synchronizer(pass_on_non_cancelled_error=True)
+    try:
+        await asked(connector._update_balances())
+    except Unavailable as unanswered:
+        answer = outcome.read(unanswered.__cause__ or unanswered)
+        if answer.turned_away and answer.status not in (418, 429):
+            raise CredentialRefused(answer.reason) from None
+        raise

@@ -9,7 +9,6 @@ from trading.adapters import connectors
 from trading.adapters.engine import Engine
 from trading.adapters.markets import ONE_LISTING, Markets
 from trading.adapters.reading import ENGINE_ERRORS
-from trading.adapters.session import logged_in
 
 
 class EngineProver:
@@ -29,7 +28,7 @@ class EngineProver:
             if connector in ONE_LISTING:
                 market = await self._markets.of(connector)
                 throwaway._set_trading_pair_symbol_map(market.symbols)
-            await logged_in(throwaway)
+            await connectors.logged_in(throwaway)
         finally:
             with contextlib.suppress(*ENGINE_ERRORS):
                 await throwaway.stop_network()

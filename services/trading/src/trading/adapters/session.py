@@ -15,11 +15,10 @@ from typing import Any
 from uuid import UUID
 from weakref import WeakSet
 
-from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType
 
-from trading.adapters import connectors, order_ids, outcome, throttle
+from trading.adapters import connectors, order_ids, throttle
 from trading.adapters.binance import BinanceReading
 from trading.adapters.derivative import follow_position_mode, read_holdings
 from trading.adapters.engine import Engine
@@ -114,7 +113,7 @@ class EngineSession:
         connected = False
         try:
             await self._load_market()
-            await logged_in(connector)
+            await connectors.logged_in(connector)
             await follow_position_mode(connector)
             self._told = self._balances()
             await self._upkeep.start(STREAM_SECONDS)
@@ -284,18 +283,6 @@ class EngineSession:
                 return
             self._told = balances
         self.updates.put_nowait(update)
-
-
-async def logged_in(connector: Any) -> None:
-    """One authenticated call. CredentialRefused with the exchange's reason, or Unavailable when it gave none."""
-    await connector._update_time_synchronizer(pass_on_non_cancelled_error=True)
-    try:
-        await asked(connector._update_balances())
-    except Unavailable as unanswered:
-        answer = outcome.read(unanswered.__cause__ or unanswered)
-        if answer.turned_away and answer.status not in (418, 429):
-            raise CredentialRefused(answer.reason) from None
-        raise
 
 
 def _floored(number: Decimal, step: Decimal) -> Decimal:
