@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up down check test integration fuzz safety bench generate fmt new-service migration
+.PHONY: help setup up down check lint unit test integration fuzz safety bench generate fmt new-service migration
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -15,14 +15,18 @@ up: setup  ## Start everything and return when it is ready
 down:  ## Stop everything in order
 	@$(BIN)/hummingbus down
 
-check: setup  ## Formatting, lint, types, import rules, house rules, generated files, unit tests
+check: lint unit  ## All that must pass before a commit
+
+lint: setup  ## Formatting, lint, types, import rules, house rules, generated files
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy libs/*/src services/*/src cli/src tools tests bench conftest.py
 	$(BIN)/lint-imports
 	$(BIN)/python -m tools.fitness
 	$(BIN)/python -m tools.generate --check
-	$(BIN)/pytest -q -n 2 --dist loadfile
+
+unit: setup  ## Tests of the packages (TESTS="cli tools" for some)
+	$(BIN)/pytest -q -n 2 --dist loadfile $(TESTS)
 
 integration: setup  ## User journeys and conformance, against a real stack of their own
 	$(BIN)/pytest -q tests/integration tests/conformance tests/safety/test_checker.py

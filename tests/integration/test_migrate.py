@@ -44,6 +44,6 @@ def test_an_operator_goes_down_and_up_and_is_told_about_a_newer_schema() -> None
         stack.down()
         assert revisions(stack, "down", "trading", "log_0001")["trading log"] == "log_0001"
         assert not list((stack.home / "run").glob("*.env"))
-        stack.run("migrate", "down", "trading", "trading_0001", codes=(1,))
+        stack.run("migrate", "down", "trading", "trading_0000", codes=(1,))
         assert revisions(stack, "up") == newest
         assert "all intact" in (stack.up(), stack.run("verify"))[1]

@@ -1,4 +1,4 @@
-"""`make new-service` gives a service that passes `make check`, tried on a copy of the project."""
+"""`make new-service` gives a service that passes the checks, tried on a copy of the project."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def make(folder: Path, *arguments: str) -> str:
 def test_a_new_service_passes_the_checks(copy: Path) -> None:
     make(copy, "new-service", "NAME=price-alerts")
     assert (copy / "docs/generated/asyncapi-price-alerts.json").exists()
-    assert "fitness: 0 violations" in make(copy, "check")
+    assert "fitness: 0 violations" in make(copy, "lint")
+    # Its own tests, and those that look at every service.
+    make(copy, "unit", "TESTS=services/price-alerts tools libs/contracts cli/tests/test_layout.py")
 
 
 def test_a_bad_name_is_refused(copy: Path) -> None:
