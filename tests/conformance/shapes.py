@@ -149,6 +149,70 @@ TRADING_RULES = Each(
         "sell_order_collateral_token": (str, Nothing),
     }
 )
+EXECUTOR_CREATED = {
+    "executor_id": str,
+    "executor_type": str,
+    "connector_name": name,
+    "trading_pair": str,
+    "controller_id": str,
+    "status": str,
+    "created_at": iso_time,
+}
+EXECUTOR = {
+    **dict.fromkeys(("executor_id", "id", "executor_type", "type", "controller_id", "trading_pair", "status"), str),
+    "account_name": name,
+    "connector_name": name,
+    "side": (str, Nothing),
+    "is_active": bool,
+    "is_trading": bool,
+    "timestamp": (number, Nothing),
+    "created_at": iso_time,
+    "close_type": (str, Nothing),
+    "close_timestamp": (number, Nothing),
+    "closed_at": (iso_time, Nothing),
+    **dict.fromkeys(("net_pnl_quote", "net_pnl_pct", "cum_fees_quote", "filled_amount_quote"), number),
+    "error_count": int,
+    "last_error": (str, Nothing),
+    "config": dict,
+    "custom_info": dict,
+}
+EXECUTOR_SUMMARY = {
+    "total_active": int,
+    "total_pnl_quote": number,
+    "total_volume_quote": number,
+    **dict.fromkeys(("by_type", "by_connector", "by_status"), Each(int)),
+}
+EXECUTOR_PERFORMANCE = {
+    "controller_id": (str, Nothing),
+    "total_executors": int,
+    "by_status": Each(int),
+    **dict.fromkeys(("pnl_total_quote", "unrealized_pnl_quote", "global_pnl_quote", "pnl_pct_avg"), number),
+    **dict.fromkeys(("fees_total_quote", "volume_total_quote", "win_rate", "position_hold_fees_quote"), number),
+    "sharpe_ratio": (number, Nothing),
+    "by_type": [
+        {
+            "executor_type": str,
+            **dict.fromkeys(("total", "completed", "running"), int),
+            **dict.fromkeys(("pnl_quote", "volume_quote", "fees_quote"), number),
+        }
+    ],
+    "active_positions": int,
+}
+POSITION_HOLD = {
+    "trading_pair": str,
+    "connector_name": name,
+    "account_name": name,
+    "controller_id": str,
+    **dict.fromkeys(("buy_amount_base", "buy_amount_quote", "sell_amount_base", "sell_amount_quote"), number),
+    **dict.fromkeys(("net_amount_base", "matched_amount_base", "unmatched_amount_base"), number),
+    **dict.fromkeys(("buy_breakeven_price", "sell_breakeven_price", "unrealized_pnl_quote"), (number, Nothing)),
+    "position_side": str,
+    "realized_pnl_quote": number,
+    "cum_fees_quote": number,
+    "executor_count": int,
+    "executor_ids": [str],
+    "last_updated": iso_time,
+}
 VALIDATION = {"detail": [{"type": str, "loc": [(str, int)], "msg": str, "input": object, "ctx?": dict}]}
 
 

@@ -29,8 +29,12 @@ EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "25")
 NEVER_SUCCEED = {
     "POST /accounts/add-credential/{account_name}/{connector_name}",
     "POST /trading/{account_name}/{connector_name}/orders/{client_order_id}/cancel",
+    "GET /executors/{executor_id}",
+    "POST /executors/{executor_id}/stop",
+    "GET /executors/positions/{connector_name}/{trading_pair}",
+    "DELETE /executors/positions/{connector_name}/{trading_pair}",
 }
-"""An exchange's keys and the ids of open orders cannot be guessed."""
+"""An exchange's keys, the ids of open orders and of executors, and where one kept a position cannot be guessed."""
 
 CONFIG = """
 [phases.fuzzing.extra-data-sources]

@@ -9,23 +9,32 @@ from contracts.trading import (
     ActiveOrders,
     CancelOrder,
     CancelOrders,
+    ClearPositionHold,
     CreateExecutor,
     GetConfigMap,
+    GetExecutor,
+    GetExecutorConfigSchema,
+    GetExecutorPerformance,
     GetOrderTypes,
+    GetPositionHold,
     GetRates,
     GetRiskLimits,
     GetSession,
     GetTradingRules,
     ListConnectors,
+    ListExecutorTypes,
     PlaceOrder,
     ProveCredential,
     RefreshBalances,
     ReleaseSession,
     ReloadRiskLimits,
+    SearchExecutors,
     SearchOrders,
     SearchTrades,
     SetRiskLimits,
     StopExecutor,
+    SummariseExecutors,
+    SummarisePositionHolds,
 )
 from eventlog.decider import Decider
 from eventlog.log import EventLog
@@ -44,12 +53,15 @@ from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
 from trading.adapters.venue import Venue
 from trading.domain.executor import EXECUTOR
+from trading.domain.hold import HOLD
 from trading.domain.order import ORDER
 from trading.domain.risk import RISK
 from trading.domain.session import SESSION
 from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
+from trading.handlers.executor_queries import ExecutorQueries
 from trading.handlers.executors import Executors
+from trading.handlers.holds import Holds
 from trading.handlers.live import Pace
 from trading.handlers.measures import Measures
 from trading.handlers.queries import Queries
@@ -57,14 +69,22 @@ from trading.handlers.risk_limits import AccountLimits
 from trading.handlers.sessions import Sessions
 from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
-from trading.views import credentials, totals
+from trading.views import credentials, executor_figures, totals
 from trading.views.credentials import CredentialsView
+from trading.views.executor_totals import ExecutorTotalsView
 from trading.views.executors import ExecutorsView
+from trading.views.holds import HoldsView
 from trading.views.orders import OrdersView
 from trading.views.sessions import SessionsView
 from trading.views.trades import TradesView
 
-AGGREGATES: dict[str, Decider[Any, Any, Any]] = {"order": ORDER, "session": SESSION, "executor": EXECUTOR, "risk": RISK}
+AGGREGATES: dict[str, Decider[Any, Any, Any]] = {
+    "order": ORDER,
+    "session": SESSION,
+    "executor": EXECUTOR,
+    "hold": HOLD,
+    "risk": RISK,
+}
 
 
 def build(settings: Settings) -> Service:
@@ -91,7 +111,10 @@ def build(settings: Settings) -> Service:
     around.measures.watch(log, sessions.conditions)
     around.measures.watch_clocks(exchanges.clocks)
     service.on_start(engine.start)
-    _serve_executors(service, log, EngineExecutors(markets, Books(engine)), sessions, settings.replica)
+    rates = EngineRates(markets)
+    executors = EngineExecutors(markets, Books(engine))
+    _serve_executors(service, log, executors, sessions, settings.replica)
+    _serve_executor_queries(service, ExecutorQueries(log, executors, Holds(log, rates)))
     service.on_stop(sessions.stop)
     service.on_stop(engine.stop)
     service.readiness("engine", engine.pending)
@@ -102,9 +125,7 @@ def build(settings: Settings) -> Service:
     service.command(ReleaseSession, sessions.release)
     _serve_limits(service, AccountLimits(log, service.bus))
     _serve_queries(service, Queries(log))
-    _serve_connectors(
-        service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), EngineRates(markets), sealer)
-    )
+    _serve_connectors(service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), rates, sealer))
     return service
 
 
@@ -112,8 +133,8 @@ def _log(settings: Settings) -> EventLog:
     return EventLog(
         settings.database_url,
         context="trading",
-        views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView()),
-        tables=(credentials.metadata, totals.metadata),
+        views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView(), ExecutorTotalsView(), HoldsView()),
+        tables=(credentials.metadata, totals.metadata, executor_figures.metadata),
         migrations=migrations.DIRECTORY,
     )
 
@@ -130,6 +151,18 @@ def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, s
 def _serve_limits(service: Service, limits: AccountLimits) -> None:
     service.command(SetRiskLimits, limits.set)
     service.query(GetRiskLimits, limits.get)
+
+
+def _serve_executor_queries(service: Service, queries: ExecutorQueries) -> None:
+    service.query(SearchExecutors, queries.search)
+    service.query(GetExecutor, queries.get)
+    service.query(SummariseExecutors, queries.summarise)
+    service.query(GetExecutorPerformance, queries.performance)
+    service.query(ListExecutorTypes, queries.types)
+    service.query(GetExecutorConfigSchema, queries.schema)
+    service.query(SummarisePositionHolds, queries.holds.summarise)
+    service.query(GetPositionHold, queries.holds.get)
+    service.command(ClearPositionHold, queries.holds.clear)
 
 
 def _serve_queries(service: Service, queries: Queries) -> None:

@@ -48,6 +48,7 @@ from contracts.trading.executors import (
 )
 from contracts.trading.hold import (
     ClearPositionHold,
+    HeldPosition,
     HoldEvent,
     HoldForgotten,
     PositionHeld,
@@ -166,6 +167,7 @@ __all__ = [
     "GetRiskLimits",
     "GetSession",
     "GetTradingRules",
+    "HeldPosition",
     "HoldEvent",
     "HoldForgotten",
     "ListConnectors",

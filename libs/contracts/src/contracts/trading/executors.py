@@ -35,9 +35,10 @@ class GetExecutor(_Executors, Query):
 
 
 class GetExecutorLogs(_Executors, Query):
-    """-> `{"executor_id", "logs": [...], "total_count"}`, newest last. Refused: ExecutorUnknown.
+    """-> `{"executor_id", "logs": [{"timestamp", "level", "message", "exc_info"?}], "total_count", "cursor"}`, newest last.
 
-    `after` is the `cursor` of an earlier answer: only entries newer than it.
+    An unknown executor has none. Without `after` the newest; `after` is the `cursor` of an earlier answer: the oldest that are
+    newer than it. `level` is a level's name; `total_count` counts what is kept of that level.
     """
 
     executor_id: str

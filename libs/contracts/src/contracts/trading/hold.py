@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import ClassVar
 
-from contracts.message import Command, Event, Reply, Time, Token
+from pydantic import Field
+
+from contracts.message import Amount, Command, Event, Reply, Time, Token
 from contracts.rejections import Kind, Rejection
 from contracts.trading.executor import ExecutorFill
 
@@ -31,8 +34,26 @@ class HoldForgotten(Reply):
     trading_pair: str
 
 
+class HeldPosition(Reply):
+    """What a hold adds up to. Base amounts and quote sums are totals since it began.
+
+    Matched volume is settled at average prices: `realized_pnl_quote` is what was sold less what was bought of it, before fees.
+    `open_base` is what nothing matched, above zero bought, below zero sold; `open_quote` is what it was bought or sold for.
+    """
+
+    buy_amount_base: Amount = Decimal(0)
+    buy_amount_quote: Amount = Decimal(0)
+    sell_amount_base: Amount = Decimal(0)
+    sell_amount_quote: Amount = Decimal(0)
+    matched_amount_base: Amount = Decimal(0)
+    open_base: Amount = Decimal(0)
+    open_quote: Amount = Decimal(0)
+    realized_pnl_quote: Amount = Decimal(0)
+    cum_fees_quote: Amount = Decimal(0)
+
+
 class PositionHeld(_Hold, Event):
-    """An executor ended and kept these fills. Once for each executor and hold."""
+    """An executor ended and kept these fills; `position` is the hold with them. Once for each executor and hold."""
 
     account: Token
     connector: Token
@@ -40,6 +61,7 @@ class PositionHeld(_Hold, Event):
     controller_id: Token
     executor_id: Token
     fills: tuple[ExecutorFill, ...]
+    position: HeldPosition = Field(default_factory=HeldPosition)
     time: Time
 
 

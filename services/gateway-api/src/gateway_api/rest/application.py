@@ -13,7 +13,18 @@ from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.routing import WebSocketRoute
 from starlette.types import ASGIApp
 
-from gateway_api.rest import accounts, connectors, documentation, errors, health, idempotency, portfolio, risk, trading
+from gateway_api.rest import (
+    accounts,
+    connectors,
+    documentation,
+    errors,
+    executors,
+    health,
+    idempotency,
+    portfolio,
+    risk,
+    trading,
+)
 from gateway_api.rest.call import direct_calls
 from gateway_api.rest.clients import Clients
 from gateway_api.rest.direct import Direct
@@ -22,7 +33,15 @@ from gateway_api.rest.middleware import REQUEST_ID, BrowsersOnly, OptionalTraili
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.traffic import Traffic
 
-FAMILIES = (health.router, accounts.router, connectors.router, portfolio.router, trading.router, risk.router)
+FAMILIES = (
+    health.router,
+    accounts.router,
+    connectors.router,
+    portfolio.router,
+    trading.router,
+    executors.router,
+    risk.router,
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from contracts.trading import ExecutorConfigInvalid, ExecutorCreated, ExecutorType, Market, TradingPairUnknown
 from pydantic import JsonValue
 
-from trading.adapters import executor_configs
+from trading.adapters import executor_configs, executor_schema
 from trading.adapters.books import Books
 from trading.adapters.executor import EngineExecutor
 from trading.adapters.executor_market import Connector, Orders
@@ -36,6 +36,14 @@ class EngineExecutors:
     def checked(self, type_: ExecutorType, config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
         """The complete configuration. Raises ExecutorConfigInvalid."""
         return executor_configs.checked(type_, config)
+
+    def available(self) -> dict[str, Any]:
+        """All types with what they are for, as contract 8.13 lists them."""
+        return executor_schema.types_available()
+
+    async def schema(self, name: str) -> dict[str, Any]:
+        """The fields of a type's configuration. Raises ExecutorTypeNotFound."""
+        return await asyncio.to_thread(executor_schema.config_schema, name)
 
     async def markets(self, type_: ExecutorType, config: Mapping[str, Any]) -> tuple[Market, ...]:
         """The markets it trades on. Raises ConnectorUnknown, TradingPairUnknown, Unavailable."""

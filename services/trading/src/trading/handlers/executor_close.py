@@ -149,10 +149,16 @@ class Closing:
         elif close_type is CloseType.POSITION_HOLD:
             close_type = CloseType.EARLY_STOP
         closed_trades = not held and self._created.executor_type in CLOSING | PAIRED
+        figures = earned(done) if closed_trades else self._engines(executor)
+        if held:
+            # The engine tells the volume of what was kept with the hold; here an executor's orders are its own.
+            figures |= {
+                name: total for name, total in earned(done).items() if name in {"cum_fees_quote", "filled_amount_quote"}
+            }
         return Close(
             executor_id=self._created.executor_id,
             close_type=close_type,
-            figures=earned(done) if closed_trades else self._engines(executor),
+            figures=figures,
             held=held,
             custom_info=_told(executor),
             reason=reason,

@@ -17,6 +17,7 @@ from contracts.trading import (
     ExecutorCreated,
     ExecutorStopping,
     ExecutorType,
+    ExecutorUnknown,
     GetSession,
     Market,
     StopExecutor,
@@ -31,6 +32,7 @@ from trading.domain.executor import EXECUTOR, Create, RequestStop
 from trading.domain.session import Phase
 from trading.handlers.executor import ExecutorEngine, Performance, executor_stream
 from trading.handlers.executor_orders import Post
+from trading.handlers.holds import record_holds
 from trading.views.executors import OpenExecutor, open_executors
 from trading.views.sessions import session_state
 
@@ -115,7 +117,9 @@ class Executors:
             reason=f"asked for by {metadata.actor}",
             time=utc_now(),
         )
-        await execute(self._log, EXECUTOR, executor_stream(_token(command.executor_id)), wish, metadata)
+        if TOKEN.fullmatch(command.executor_id) is None:
+            raise ExecutorUnknown(f"Executor '{command.executor_id}' not found", field="executor_id")
+        await execute(self._log, EXECUTOR, executor_stream(command.executor_id), wish, metadata)
         self._compare_now.set()
         return ExecutorStopping(executor_id=command.executor_id, keep_position=command.keep_position)
 
@@ -125,6 +129,7 @@ class Executors:
             self._compare_now.clear()
             try:
                 await self.compare()
+                await record_holds(self._log)
             except Unavailable as error:
                 logger.warning("executors cannot be read: %s", error.detail)
             try:

@@ -13,6 +13,7 @@ from contracts.trading import (
     ExecutorStatus,
     ExecutorStopFailed,
     ExecutorStopRequested,
+    PositionHeld,
 )
 from eventlog.log import EventLog
 from eventlog.recorded import Recorded
@@ -48,6 +49,9 @@ executors = Table(
     Column("orders", Integer, nullable=False, server_default="0"),
     Column("error_count", Integer, nullable=False, server_default="0"),
     Column("last_error", Text),
+    # Positions it kept, and how many of them became holds.
+    Column("holds_due", Integer, nullable=False, server_default="0"),
+    Column("holds_recorded", Integer, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("closed_at", DateTime(timezone=True)),
     Column("updated_at", DateTime(timezone=True), nullable=False),
@@ -67,6 +71,7 @@ _index("type", "executor_type", "created_at", "executor_id")
 _index("status", "status", "created_at", "executor_id")
 _index("controller", "controller_id", "created_at", "executor_id")
 _index("open", "account", "connector", where="closed_at IS NULL")
+_index("holds_due", "executor_id", where="holds_recorded < holds_due")
 
 _CREATED = Statement(
     text(
@@ -102,9 +107,11 @@ _CLOSED = Statement(
         """UPDATE executors SET status = 'TERMINATED', close_type = :close_type, closed_at = :closed_at,
             net_pnl_quote = :net_pnl_quote, net_pnl_pct = :net_pnl_pct, cum_fees_quote = :cum_fees_quote,
             filled_amount_quote = :filled_amount_quote, custom_info = CAST(CAST(:custom_info AS text) AS jsonb),
-            last_error = coalesce(:reason, last_error), updated_at = :at WHERE executor_id = :executor_id"""
+            last_error = coalesce(:reason, last_error), holds_due = CAST(:holds_due AS integer), updated_at = :at
+            WHERE executor_id = :executor_id"""
     )
 )
+_HELD = Statement(text("UPDATE executors SET holds_recorded = holds_recorded + 1 WHERE executor_id = :executor_id"))
 
 
 class ExecutorsView:
@@ -129,6 +136,8 @@ class ExecutorsView:
                 yield _STOP_FAILED.bind(executor_id=event.executor_id, reason=event.reason, at=at)
             case ExecutorClosed():
                 yield _closed(event, recorded)
+            case PositionHeld():
+                yield _HELD.bind(executor_id=event.executor_id)
             case _:
                 return
 
@@ -150,6 +159,11 @@ async def open_executors(log: EventLog) -> list[OpenExecutor]:
         FROM executors WHERE closed_at IS NULL ORDER BY created_at, executor_id"""
     )
     return [OpenExecutor(row["executor_id"], row["account"], tuple(row["connectors"]), row["stopping"]) for row in rows]
+
+
+async def unrecorded_holds(log: EventLog) -> list[str]:
+    """The executors that ended with a position kept which is not a hold yet. Raises Unavailable."""
+    return [row["executor_id"] for row in await log.fetch("SELECT executor_id FROM executors WHERE holds_recorded < holds_due")]
 
 
 def _created(event: ExecutorCreated, recorded: Recorded) -> Write:
@@ -197,5 +211,6 @@ def _closed(event: ExecutorClosed, recorded: Recorded) -> Write:
         filled_amount_quote=event.filled_amount_quote,
         custom_info=to_json(event.custom_info).decode(),
         reason=event.reason,
+        holds_due=len({(each.connector, each.trading_pair) for each in event.held}),
         at=recorded.recorded_at,
     )

@@ -1,0 +1,66 @@
+"""The read side of executors."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from contracts.message import Metadata
+from contracts.trading import (
+    GetExecutor,
+    GetExecutorConfigSchema,
+    GetExecutorPerformance,
+    ListExecutorTypes,
+    SearchExecutors,
+    SummariseExecutors,
+)
+from pydantic_core import to_json
+
+from trading.handlers.holds import Holds
+from trading.views.executor_pages import get_executor, search_executors
+from trading.views.executor_report import executor_performance, summarise_executors
+from trading.views.paging import Rows
+
+
+class TypeCatalogue(Protocol):
+    """The engine's executor types, described."""
+
+    def available(self) -> dict[str, Any]:
+        """All types with what they are for."""
+        ...
+
+    async def schema(self, name: str) -> dict[str, Any]:
+        """The fields of a type's configuration. Raises ExecutorTypeNotFound."""
+        ...
+
+
+class ExecutorQueries:
+    """Answers with the final JSON of contract 8.13."""
+
+    def __init__(self, rows: Rows, types: TypeCatalogue, holds: Holds) -> None:
+        self._rows = rows
+        self._types = types
+        self.holds = holds
+
+    async def search(self, query: SearchExecutors, _metadata: Metadata) -> bytes:
+        """A page of executors. Refused: CursorInvalid."""
+        return await search_executors(self._rows, query)
+
+    async def get(self, query: GetExecutor, _metadata: Metadata) -> bytes:
+        """One executor. Refused: ExecutorUnknown."""
+        return await get_executor(self._rows, query)
+
+    async def summarise(self, _query: SummariseExecutors, _metadata: Metadata) -> bytes:
+        """Totals over active executors."""
+        return await summarise_executors(self._rows)
+
+    async def performance(self, query: GetExecutorPerformance, _metadata: Metadata) -> bytes:
+        """Totals over all executors."""
+        return await executor_performance(self._rows, query, await self.holds.totals(query.controller_id))
+
+    async def types(self, _query: ListExecutorTypes, _metadata: Metadata) -> bytes:
+        """The eight types."""
+        return to_json(self._types.available())
+
+    async def schema(self, query: GetExecutorConfigSchema, _metadata: Metadata) -> bytes:
+        """The fields of a type's configuration. Refused: ExecutorTypeNotFound."""
+        return to_json(await self._types.schema(query.executor_type))

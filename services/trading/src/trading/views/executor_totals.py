@@ -1,0 +1,71 @@
+"""What ended executors add up to: a row for each combination of what they can be searched by, kept up by every close.
+
+So counting and reporting read a few rows, however many executors ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from contracts.trading import ExecutorClosed
+from eventlog.recorded import Recorded
+from eventlog.statements import Statement, Write
+from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, Table, Text, text
+
+metadata = MetaData()
+
+executor_totals = Table(
+    "executor_totals",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("controller_id", Text, primary_key=True),
+    Column("executor_type", Text, primary_key=True),
+    Column("connector", Text, primary_key=True),
+    Column("trading_pair", Text, primary_key=True),
+    Column("close_type", Text, primary_key=True),
+    Column("executors", BigInteger, nullable=False),
+    Column("wins", BigInteger, nullable=False),
+    Column("pnl", Numeric, nullable=False),
+    # The sum of squares: with sum and count it gives the deviation.
+    Column("pnl_squares", Numeric, nullable=False),
+    Column("pct", Numeric, nullable=False),
+    Column("volume", Numeric, nullable=False),
+    Column("fees", Numeric, nullable=False),
+)
+Index("executor_totals_by_controller", executor_totals.c.controller_id)
+
+_CLOSED = Statement(
+    text(
+        """INSERT INTO executor_totals AS total (account, controller_id, executor_type, connector, trading_pair, close_type,
+            executors, wins, pnl, pnl_squares, pct, volume, fees)
+        SELECT account, controller_id, executor_type, connector, trading_pair, CAST(:close_type AS text), 1,
+            CAST(:wins AS bigint), CAST(:pnl AS numeric), CAST(:pnl AS numeric) * CAST(:pnl AS numeric),
+            CAST(:pct AS numeric), CAST(:volume AS numeric), CAST(:fees AS numeric)
+        FROM executors WHERE executor_id = :executor_id
+        ON CONFLICT (account, controller_id, executor_type, connector, trading_pair, close_type) DO UPDATE SET
+            executors = total.executors + 1, wins = total.wins + excluded.wins, pnl = total.pnl + excluded.pnl,
+            pnl_squares = total.pnl_squares + excluded.pnl_squares, pct = total.pct + excluded.pct,
+            volume = total.volume + excluded.volume, fees = total.fees + excluded.fees"""
+    )
+)
+
+
+class ExecutorTotalsView:
+    """Adds every closed executor to its row. Projected after `ExecutorsView`, whose row says what the executor was."""
+
+    name = "executor_totals"
+    metadata = metadata
+
+    def project(self, recorded: Recorded) -> Iterable[Write]:
+        """One write for a close, none for other events."""
+        event = recorded.event
+        if isinstance(event, ExecutorClosed):
+            yield _CLOSED.bind(
+                executor_id=event.executor_id,
+                close_type=event.close_type.value,
+                wins=int(event.net_pnl_quote > 0),
+                pnl=event.net_pnl_quote,
+                pct=event.net_pnl_pct,
+                volume=event.filled_amount_quote,
+                fees=event.cum_fees_quote,
+            )
