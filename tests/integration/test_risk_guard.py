@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
+from dotenv import dotenv_values
 
 from tests.stack import PASSWORD, USERNAME, Stack, eventually
 
@@ -94,3 +97,51 @@ def test_an_unknown_account_has_no_limits(http: httpx.Client) -> None:
         path = f"/trading/{name}/risk-limits"
         assert http.get(path).status_code == 404
         assert http.put(path, json={"max_open_orders": 1}).status_code == 404
+
+
+def test_a_dry_run_leaves_nothing_anywhere(stack: Stack, http: httpx.Client, api_key: str) -> None:
+    placed = http.post("/trading/orders", json=ORDER)
+    assert placed.status_code == 201, placed.text
+    order_id = placed.json()["order_id"]
+    eventually(lambda: order_id in stack.run("sandbox", "ledger", api_key), "the order is on the book")
+    cancel = f"/trading/{ACCOUNT}/{CONNECTOR}/orders"
+    dry: dict[str, Any] = {"params": {"dry_run": "true"}}
+    before = journal(stack, api_key), facts(stack)
+    rehearsed = http.post("/trading/orders", **dry, json={**ORDER, "amount": "0.0100009", "price": "20000.009"})
+    assert rehearsed.status_code == 200, rehearsed.text
+    assert rehearsed.json() == {
+        "dry_run": True,
+        "account_name": ACCOUNT,
+        "connector_name": CONNECTOR,
+        "trading_pair": "BTC-USDT",
+        "trade_type": "BUY",
+        "order_type": "LIMIT",
+        "amount": "0.01",
+        "price": "20000",
+        "position_action": "OPEN",
+    }
+    too_small = http.post("/trading/orders", **dry, json={**ORDER, "amount": "0.0000001"})
+    assert (too_small.status_code, too_small.json()["code"]) == (400, "OrderBelowMinimum")
+    for path in (f"{cancel}/{order_id}/cancel", f"{cancel}/cancel-all"):
+        answer = http.post(path, **dry)
+        assert answer.status_code == 200, answer.text
+        assert order_id in answer.json()["order_ids"]
+    assert http.post(f"{cancel}/nothing/cancel", **dry).status_code == 404
+    assert (journal(stack, api_key), facts(stack)) == before
+
+
+def facts(stack: Stack) -> int:
+    """How many events the log holds of orders and limits; the streams carry these and no others."""
+
+    async def counted() -> int:
+        url = str(dotenv_values(stack.home / "run/trading.env")["TRADING_DATABASE_URL"])
+        connection = await asyncpg.connect(url, server_settings={"search_path": "trading"})
+        try:
+            found = await connection.fetchval(
+                "SELECT count(*) FROM stored_events WHERE originator_id ~ '^trading.(order|risk)-'"
+            )
+        finally:
+            await connection.close()
+        return int(found)
+
+    return asyncio.run(counted())

@@ -32,6 +32,17 @@ LIMITS = {
 }
 """What the risk guard holds orders against."""
 
+ORDER = {
+    "account": "master_account",
+    "connector": "binance",
+    "trading_pair": "BTC-USDT",
+    "side": "BUY",
+    "order_type": "LIMIT",
+    "amount": "0.5",
+    "price": "64000.25",
+}
+"""An order to place."""
+
 VALUES: dict[str, Any] = {
     "account": "master_account",
     "account_name": "master_account",
@@ -58,6 +69,7 @@ VALUES: dict[str, Any] = {
     "cum_fees_quote": "12.8",
     "cursor": None,
     "custom_info": {"side": 1},
+    "dry_run": True,
     "end_time": "2026-11-23T12:00:00Z",
     "evidence": "GET /api/v3/order -> FILLED",
     "exchange_order_id": "42",
@@ -105,6 +117,7 @@ VALUES: dict[str, Any] = {
     "message": "Position hold cleared",
     "net_pnl_pct": "0.0097",
     "net_pnl_quote": "310.2",
+    "order": ORDER,
     "order_id": "x-MG43PCSNa1b2c3",
     "order_ids": ["x-MG43PCSNa1b2c3"],
     "order_type": "LIMIT",

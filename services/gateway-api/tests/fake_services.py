@@ -54,6 +54,8 @@ ANSWERS: dict[str, Any] = {
     "GetOrderTypes": {"connector": "binance", "supported_order_types": ["LIMIT", "LIMIT_MAKER", "MARKET"]},
     "GetTradingRules": {"BTC-USDT": {"min_order_size": 0.00001}},
     "PlaceOrder": ORDER,
+    "RehearseOrder": {"dry_run": True, **{name: value for name, value in ORDER.items() if name not in ("order_id", "status")}},
+    "RehearseCancel": {"dry_run": True, "order_ids": ["o-1"]},
     "CancelOrder": {"order_ids": ["o-1"]},
     "CancelOrders": {"order_ids": ["o-1", "o-2"]},
     "GetRiskLimits": {"account_name": "master_account", "limits": {"max_open_orders": 3}, "actors": {}},

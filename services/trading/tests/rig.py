@@ -39,8 +39,8 @@ ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
 FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2, fills_late=0.1)
 
 
-SERVED = 6
-"""Reload limits, place, cancel, cancel all, refresh balances, release."""
+SERVED = 8
+"""Reload limits, place, cancel, cancel all, the rehearsals of both, refresh balances, release."""
 DEADLINE = 30
 """Seconds a condition may take on a busy machine."""
 

@@ -26,6 +26,8 @@ from contracts.trading import (
     PlaceOrder,
     ProveCredential,
     RefreshBalances,
+    RehearseCancel,
+    RehearseOrder,
     ReleaseSession,
     ReloadRiskLimits,
     SearchExecutors,
@@ -121,8 +123,7 @@ def build(settings: Settings) -> Service:
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
     service.task("sessions", sessions.keep)
-    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RefreshBalances, ReloadRiskLimits)
-    service.command(ReleaseSession, sessions.release)
+    _serve_sessions(service, sessions)
     _serve_limits(service, AccountLimits(log, service.bus))
     _serve_queries(service, Queries(log))
     _serve_connectors(service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), rates, sealer))
@@ -146,6 +147,12 @@ def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, s
     service.task("executors", executors.keep)
     service.command(CreateExecutor, executors.create)
     service.command(StopExecutor, executors.stop)
+
+
+def _serve_sessions(service: Service, sessions: Sessions) -> None:
+    service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RehearseOrder, RehearseCancel)
+    service.session_commands(RefreshBalances, ReloadRiskLimits)
+    service.command(ReleaseSession, sessions.release)
 
 
 def _serve_limits(service: Service, limits: AccountLimits) -> None:

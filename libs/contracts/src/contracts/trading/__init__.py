@@ -94,6 +94,12 @@ from contracts.trading.orders import (
     SearchOrders,
     SearchTrades,
 )
+from contracts.trading.rehearsal import (
+    CancelRehearsed,
+    OrderRehearsed,
+    RehearseCancel,
+    RehearseOrder,
+)
 from contracts.trading.risk import (
     GetRiskLimits,
     ReloadRiskLimits,
@@ -131,6 +137,7 @@ __all__ = [
     "BalancesReported",
     "CancelOrder",
     "CancelOrders",
+    "CancelRehearsed",
     "CancelRequested",
     "ClearPositionHold",
     "CloseType",
@@ -191,6 +198,7 @@ __all__ = [
     "OrderPriceMissing",
     "OrderRateExceeded",
     "OrderRecorded",
+    "OrderRehearsed",
     "OrderRejected",
     "OrderStatus",
     "OrderSubmitted",
@@ -204,6 +212,8 @@ __all__ = [
     "PositionHoldUnknown",
     "ProveCredential",
     "RefreshBalances",
+    "RehearseCancel",
+    "RehearseOrder",
     "ReleaseSession",
     "ReloadRiskLimits",
     "RiskEvent",

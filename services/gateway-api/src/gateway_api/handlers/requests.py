@@ -10,10 +10,10 @@ from contracts import naming
 from contracts.accounts import CredentialUnknown, ListCredentials
 from contracts.message import TOKEN, Command, Message, Metadata, Query
 from contracts.rejections import Unavailable
-from contracts.trading import CancelOrder, CancelOrders, GetSession, PlaceOrder
+from contracts.trading import CancelOrder, CancelOrders, GetSession, PlaceOrder, RehearseCancel, RehearseOrder
 from service_kit.bus import NoAnswer, NoResponders, Response
 
-type SessionCommand = PlaceOrder | CancelOrder | CancelOrders
+type SessionCommand = PlaceOrder | CancelOrder | CancelOrders | RehearseOrder | RehearseCancel
 
 
 class Messenger(Protocol):

@@ -40,7 +40,6 @@ def install(app: FastAPI) -> None:
     """Registers the handler of each class of error."""
     for error, handler in _HANDLERS.items():
         app.add_exception_handler(error, handler)
-    app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(Exception, bug)
 
 
@@ -172,6 +171,7 @@ async def bug(_: Request, error: Exception) -> Response:
 
 _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: _http,
+    RequestValidationError: _not_valid,
     Rejection: _refused,
     Unavailable: _unavailable,
     IdempotencyKeyInvalid: _key_not_valid,

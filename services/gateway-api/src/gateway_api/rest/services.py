@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from contracts.message import Command, Metadata, Query
-from contracts.trading import CancelOrder, CancelOrders, PlaceOrder
+from contracts.trading import CancelOrder, CancelOrders, PlaceOrder, RehearseCancel, RehearseOrder
 
 from gateway_api.domain.limits import Allowance, Bounds
 from gateway_api.domain.repeats import Kept
@@ -48,7 +48,7 @@ class Services(Protocol):
         self,
         account: str,
         connector: str,
-        command: Callable[[], PlaceOrder | CancelOrder | CancelOrders],
+        command: Callable[[], PlaceOrder | CancelOrder | CancelOrders | RehearseOrder | RehearseCancel],
         metadata: Metadata,
         *,
         timeout: float = 15,

@@ -13,6 +13,8 @@ from contracts.trading import (
     OrderType,
     PlaceOrder,
     PositionAction,
+    RehearseCancel,
+    RehearseOrder,
     SearchOrders,
     SearchTrades,
     Side,
@@ -22,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from gateway_api.domain.repeats import KeyReused
+from gateway_api.rest import rehearsal
 from gateway_api.rest.answers import JSON, refusal, relayed, told
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, rate_exceeded, refused
@@ -39,8 +42,9 @@ from gateway_api.rest.fields import (
     TradingPairs,
     Until,
 )
+from gateway_api.rest.rehearsal import DryRun
 from gateway_api.views.accounts import Message
-from gateway_api.views.trading import CancelledOrders, OrderPage, TradePage, TradeResponse
+from gateway_api.views.trading import CancelledOrders, OrderPage, OrderRehearsal, TradePage, TradeResponse
 
 Sides = Annotated[tuple[Side, ...], Field(max_length=1000)] | None
 
@@ -109,8 +113,10 @@ class TradeFilterRequest(ActiveOrderFilterRequest):
     status_code=201,
     response_model=TradeResponse,
     summary="Place an order",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={
         **commanded(),
+        200: {"model": OrderRehearsal, "description": "With `dry_run=true`: the order would be taken."},
         **refused(400, "Pair or type not supported, price missing, or a limit of the exchange violated."),
         **refused(403, "A limit of the account's risk guard (`RiskLimitExceeded`), or a web page that CORS does not allow."),
         **NO_SESSION,
@@ -120,7 +126,7 @@ class TradeFilterRequest(ActiveOrderFilterRequest):
         ),
     },
 )
-async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding) -> Response:
+async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding, dry_run: DryRun) -> Response:
     """Stores the order's intent and answers; what the exchange makes of it shows in `/trading/orders/search`."""
     account, connector = order.account_name, order.connector_name
 
@@ -136,6 +142,8 @@ async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding) -> Re
             position_action=order.position_action,
         )
 
+    if dry_run:
+        return relayed(await bus.session_command(account, connector, lambda: RehearseOrder(order=command()), metadata))
     answer = await bus.session_command(account, connector, command, metadata)
     if answer.status == 409 and json.loads(answer.body).get("code") == OrderIdReused.__name__:
         # The gateway's own record of the key is gone after a day; the order is not.
@@ -147,16 +155,27 @@ async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding) -> Re
     "/{account_name}/{connector_name}/orders/{client_order_id}/cancel",
     response_model=Message,
     summary="Cancel an order",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **refused(404, "No account of this name, or no open order of this id.")},
 )
 async def cancel_order(
-    account_name: AccountName, connector_name: ConnectorName, client_order_id: ClientOrderId, bus: Bus, metadata: Commanding
+    account_name: AccountName,
+    connector_name: ConnectorName,
+    client_order_id: ClientOrderId,
+    bus: Bus,
+    metadata: Commanding,
+    dry_run: DryRun,
 ) -> Response:
     """Asks the exchange to take the order off the book; the order then shows as CANCELLED, or as filled if that was first."""
 
     def command() -> CancelOrder:
         return CancelOrder(account=account_name, connector=connector_name, order_id=client_order_id)
 
+    def rehearsing() -> RehearseCancel:
+        return RehearseCancel(account=account_name, connector=connector_name, order_id=client_order_id)
+
+    if dry_run:
+        return relayed(await bus.session_command(account_name, connector_name, rehearsing, metadata))
     answer = await bus.session_command(account_name, connector_name, command, metadata)
     return told(answer, f"Order cancellation initiated for {client_order_id}")
 
@@ -165,16 +184,27 @@ async def cancel_order(
     "/{account_name}/{connector_name}/orders/cancel-all",
     response_model=CancelledOrders,
     summary="Cancel all orders of a connector",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **NO_SESSION},
 )
 async def cancel_orders(
-    account_name: AccountName, connector_name: ConnectorName, bus: Bus, metadata: Commanding, trading_pair: Pair = None
+    account_name: AccountName,
+    connector_name: ConnectorName,
+    bus: Bus,
+    metadata: Commanding,
+    dry_run: DryRun,
+    trading_pair: Pair = None,
 ) -> Response:
     """Asks the exchange to take all open orders off the book, or those of one trading pair."""
 
     def command() -> CancelOrders:
         return CancelOrders(account=account_name, connector=connector_name, trading_pair=trading_pair)
 
+    def rehearsing() -> RehearseCancel:
+        return RehearseCancel(account=account_name, connector=connector_name, trading_pair=trading_pair)
+
+    if dry_run:
+        return relayed(await bus.session_command(account_name, connector_name, rehearsing, metadata))
     answer = await bus.session_command(account_name, connector_name, command, metadata)
     if answer.status >= 400:
         return refusal(answer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.trading import OrderStatus, OrderType, Side
+from contracts.trading import OrderStatus, OrderType, PositionAction, Side
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -34,6 +34,20 @@ class TradeResponse(BaseModel):
     order_type: str
     price: str | None
     status: str = "submitted"
+
+
+class OrderRehearsal(BaseModel):
+    """An order that would be taken. Amount and price are those that would be sent, rounded as the exchange trades."""
+
+    dry_run: bool = True
+    account_name: str
+    connector_name: str
+    trading_pair: str
+    trade_type: Side
+    order_type: OrderType
+    amount: str
+    price: str | None
+    position_action: PositionAction
 
 
 class CancelledOrders(BaseModel):

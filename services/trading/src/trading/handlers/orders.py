@@ -24,6 +24,7 @@ from contracts.trading import (
     OrderUnknown,
     PlaceOrder,
     RefreshBalances,
+    RehearseCancel,
 )
 from eventlog.errors import Fenced
 from eventlog.execute import execute, load
@@ -54,20 +55,24 @@ class Orders:
         The same command again is the same order. Refused as `PlaceOrder` says, and OrderIdReused, OrderRateExceeded;
         Unavailable before the first reconciliation.
         """
-        self._check_accepting(command)
+        self.check_accepting(command)
         with self._live.order_coming():
             return await self._place(command, metadata)
 
     async def _place(self, command: PlaceOrder, metadata: Metadata) -> OrderAccepted:
+        place = await self.prepared(command, metadata)
+        with self._risk.coming(place.order_id):
+            await self._risk.admit(place, metadata)
+            return await self._store(place, metadata)
+
+    async def prepared(self, command: PlaceOrder, metadata: Metadata) -> Place:
+        """The order with all that decides on it, unless the exchange's rate limits refuse it already. Stores nothing."""
         live = self._live
         if (missing := live.exchange.ready()) is not None:
             raise Unavailable(f"{live.connector} is not ready: {missing}")
         order_id = live.exchange.client_order_id(metadata.message_id)
         await self._check_rate(order_id)
-        place = Place(order=command, order_id=order_id, market=await self._market(command))
-        with self._risk.coming(order_id):
-            await self._risk.admit(place, metadata)
-            return await self._store(place, metadata)
+        return Place(order=command, order_id=order_id, market=await self._market(command))
 
     async def _store(self, place: Place, metadata: Metadata) -> OrderAccepted:
         live, command, order_id = self._live, place.order, place.order_id
@@ -132,14 +137,14 @@ class Orders:
 
     async def cancel(self, command: CancelOrder, metadata: Metadata) -> CancelRequested:
         """Store the wish and send the cancel in the background. Refused: OrderUnknown, OrderNotOpen."""
-        self._check_accepting(command)
+        self.check_accepting(command)
         tracked = await self._find(command.order_id)
         await self._request_cancel(tracked, metadata)
         return CancelRequested(order_ids=(command.order_id,))
 
     async def cancel_all(self, command: CancelOrders, metadata: Metadata) -> CancelRequested:
         """Cancel all open orders, or those of one pair, in the background; the ids whose cancel was started."""
-        self._check_accepting(command)
+        self.check_accepting(command)
         started: list[str] = []
         for row in await self._live.stored_orders.open(command.trading_pair):
             tracked = await self._live.tracked_of(row)
@@ -153,7 +158,8 @@ class Orders:
         balances, version = await record_balances(self._live, refresh=True)
         return BalancesRead(account=command.account, connector=command.connector, balances=balances, version=version)
 
-    def _check_accepting(self, command: PlaceOrder | CancelOrder | CancelOrders) -> None:
+    def check_accepting(self, command: PlaceOrder | CancelOrder | CancelOrders | RehearseCancel) -> None:
+        """CommandUnreadable for a command of another session; Unavailable while this one takes none."""
         live = self._live
         if (command.account, command.connector) != (live.account, live.connector):
             raise CommandUnreadable(f"sent to the session of {live.account} on {live.connector}", field="account")

@@ -91,6 +91,13 @@ class RiskGuard:
             self._coming.add(place.order_id)
             self.facts.coming(place.order_id, place.order, numbers.amount)
 
+    async def rehearse(self, place: Place, metadata: Metadata) -> None:
+        """Refuse what `admit` refuses; nothing is counted, stored or told."""
+        if self.facts.watching:
+            violation = await self._violation(place, terms(place.order, place.market), metadata.actor)
+            if violation is not None:
+                raise _refusal(violation)
+
     @contextlib.contextmanager
     def coming(self, order_id: str) -> Iterator[None]:
         """While an admitted order is stored. Afterwards it is followed, or forgotten because it was not placed."""

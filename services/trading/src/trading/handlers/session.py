@@ -16,6 +16,8 @@ from contracts.trading import (
     CancelOrders,
     PlaceOrder,
     RefreshBalances,
+    RehearseCancel,
+    RehearseOrder,
     ReleaseSession,
     ReloadRiskLimits,
     SessionState,
@@ -33,6 +35,7 @@ from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
 from trading.handlers.outcomes import Outcomes
 from trading.handlers.reconcile import Reconciliation
+from trading.handlers.rehearsal import Rehearsal
 from trading.handlers.risk import RiskGuard
 from trading.handlers.surroundings import Lease, Stoppable, Surroundings
 from trading.handlers.updates import Updates
@@ -216,10 +219,13 @@ class SessionRunner:
         risk = RiskGuard(live)
         tasks.create_task(risk.facts.keep())
         orders = Orders(live, outcomes, risk)
+        rehearsal = Rehearsal(live, orders, risk)
         served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
             PlaceOrder: orders.place,
             CancelOrder: orders.cancel,
             CancelOrders: orders.cancel_all,
+            RehearseOrder: rehearsal.order,
+            RehearseCancel: rehearsal.cancel,
             RefreshBalances: orders.refresh_balances,
             ReleaseSession: self.release,
         }

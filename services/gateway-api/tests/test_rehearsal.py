@@ -1,0 +1,52 @@
+"""`dry_run=true`: other commands go out than those that are meant."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from contracts.trading import PlaceOrder, RehearseCancel, RehearseOrder
+from fake_services import FakeServices, session_subject
+
+BODY = {
+    "account_name": "master_account",
+    "connector_name": "binance",
+    "trading_pair": "BTC-USDT",
+    "trade_type": "BUY",
+    "amount": "0.1",
+    "price": "60000",
+}
+BASE = "/trading/master_account/binance/orders"
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "k"}])
+async def test_an_order_is_rehearsed(http: httpx.AsyncClient, services: FakeServices, headers: dict[str, str]) -> None:
+    response = await http.post("/trading/orders?dry_run=true", json=BODY, headers=headers)
+    assert response.status_code == 200
+    assert response.json()["dry_run"] is True
+    assert services.last.subject == session_subject(RehearseOrder)
+    assert isinstance(services.last.message, RehearseOrder)
+    assert services.of(PlaceOrder) == []
+
+
+async def test_cancels_are_rehearsed(http: httpx.AsyncClient, services: FakeServices) -> None:
+    for path, asked in (
+        (f"{BASE}/o-1/cancel?dry_run=1", {"order_id": "o-1"}),
+        (f"{BASE}/cancel-all?dry_run=true&trading_pair=BTC-USDT", {"trading_pair": "BTC-USDT"}),
+    ):
+        response = await http.post(path)
+        assert (response.status_code, response.json()) == (200, {"dry_run": True, "order_ids": ["o-1"]})
+        assert services.last.message == RehearseCancel(account="master_account", connector="binance", **asked)
+    assert len(services.sent) == 2
+
+
+async def test_false_means_it(http: httpx.AsyncClient, services: FakeServices) -> None:
+    assert (await http.post("/trading/orders?dry_run=false", json=BODY)).status_code == 201
+    assert isinstance(services.last.message, PlaceOrder)
+
+
+async def test_what_is_neither_true_nor_false_is_refused(http: httpx.AsyncClient, services: FakeServices) -> None:
+    for path in ("/trading/orders?dry_run=maybe", "/trading/orders?dry_run="):
+        response = await http.post(path, json=BODY)
+        assert response.status_code == 422
+        assert response.json()["detail"][0]["loc"] == ["query", "dry_run"]
+    assert services.sent == []
