@@ -13,9 +13,10 @@ from contracts.accounts import AccountChanged, CreateAccount, ListAccounts, List
 from contracts.message import Metadata
 from eventlog.log import EventLog
 from eventually import eventually
+from nats.aio.msg import Msg
 from service_kit import copies
 from service_kit.bus import Bus, Response
-from service_kit.changes import Keepable
+from service_kit.changes import Changes, Keepable
 from service_kit.copies import Copies
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
@@ -229,3 +230,40 @@ async def test_large_answers_and_too_many_are_not_kept(gateway: Asker, owner: Ow
     kept = gateway.copies._contexts["accounts"]
     assert [key for key in kept.copies if "long" in key or "aaa" in key] == []
     assert kept.size <= 5
+
+
+async def test_changes_within_the_pace_are_told_together(nats_url: str) -> None:
+    bus = Bus("accounts", nats_url)
+    await bus.start()
+    told: list[str] = []
+
+    async def heard(message: Msg) -> None:
+        told.append(message.data.decode().partition(" ")[2])
+
+    await bus.client.subscribe(naming.changes_subject("accounts"), cb=heard)
+    changes = Changes(bus, "accounts")
+    changes.pace = 1.0
+    telling = asyncio.create_task(changes.run())
+    await eventually(lambda: told == ["0"])
+    for _ in range(20):
+        changes.changed()
+        await asyncio.sleep(0.01)
+    await eventually(lambda: told[-1] == "20")
+    assert len(told) < 20
+    telling.cancel()
+    await bus.stop()
+
+
+async def test_whoever_watches_is_called_when_copies_may_be_wrong(nats_url: str) -> None:
+    listening = await asyncio.wait_for(asker(nats_url), 60)
+    called: list[str] = []
+    listening.copies.on_drop("accounts", lambda: called.append("accounts"))
+    listening.copies.on_drop("unknown", lambda: called.append("unknown"))
+    listening.copies.drop("accounts")
+    listening.copies.drop("unknown")
+    assert called == ["accounts"]
+    owner = await asyncio.wait_for(asker(nats_url, "accounts"), 60)
+    await owner.bus.client.publish(naming.changes_subject("accounts"), b"owner 1")
+    await eventually(lambda: len(called) == 2)
+    await owner.bus.stop()
+    await listening.bus.stop()

@@ -40,6 +40,8 @@ class Changes:
 
     def __init__(self, bus: Bus, context: str) -> None:
         """No I/O."""
+        self.pace = 0.0
+        """Seconds at least between two messages: a service that commits all the time tells of many changes with one."""
         self.owner = uuid4().hex
         """This process among the replicas of the service, before and after restarts."""
         self._bus = bus
@@ -57,6 +59,7 @@ class Changes:
         while True:
             self._news.clear()
             await self._tell(self._generation)
+            await asyncio.sleep(self.pace)
             try:
                 async with asyncio.timeout(HEARTBEAT):
                     await self._news.wait()

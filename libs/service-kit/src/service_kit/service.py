@@ -124,18 +124,18 @@ class Service:
         self._queries.declare(query, handler, every_replica=every_replica)
         self._document.query(query)
 
-    def tell_changes(self) -> None:
-        """Tell whoever keeps answers of every command, commit and foreign event from now on; see `changes`. Needs a log."""
-        if self.log is None:
+    def tell_changes(self, *, pace: float = 0) -> None:
+        """Tell whoever keeps answers of every command, commit and foreign event from now on, all of `pace` seconds together."""
+        if self.log is None or self._changes is None:
             raise ValueError("changes are told of an event log's database")
+        self._changes.pace = pace
         self._tells_changes = True
         self.log.on_commit(self._changed)
 
     def projection(self, projection: ForeignView) -> None:
         """Keep a foreign view up to date. Its tables are made by the log (`tables`). Needs a log."""
         if self.log is None:
-            msg = "a foreign view needs an event log's database"
-            raise ValueError(msg)
+            raise ValueError("a foreign view needs an event log's database")
         replica, observation = self.settings.replica, self._observation
         runner = Projection(
             self.bus, self.log, projection, service=self.name, replica=replica, observation=observation, changed=self._changed

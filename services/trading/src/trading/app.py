@@ -88,6 +88,9 @@ AGGREGATES: dict[str, Decider[Any, Any, Any]] = {
     "risk": RISK,
 }
 
+TOLD_TOGETHER = 0.05
+"""Seconds within which changes are told with one message: orders are committed all the time."""
+
 
 def build(settings: Settings) -> Service:
     """The composed service; connects to nothing until it is run."""
@@ -161,6 +164,7 @@ def _serve_limits(service: Service, limits: AccountLimits) -> None:
 
 
 def _serve_executor_queries(service: Service, queries: ExecutorQueries) -> None:
+    service.tell_changes(pace=TOLD_TOGETHER)
     service.query(SearchExecutors, queries.search)
     service.query(GetExecutor, queries.get)
     service.query(SummariseExecutors, queries.summarise)

@@ -14,11 +14,15 @@ from contracts.trading import (
     SummariseExecutors,
 )
 from pydantic_core import to_json
+from service_kit.changes import Keepable
 
 from trading.handlers.holds import Holds
 from trading.views.executor_pages import get_executor, search_executors
 from trading.views.executor_report import executor_performance, summarise_executors
 from trading.views.paging import Rows
+
+KEPT = 2.0
+"""Seconds for which answers may be kept while nothing is committed: the figures of running executors are sampled as often."""
 
 
 class TypeCatalogue(Protocol):
@@ -41,17 +45,17 @@ class ExecutorQueries:
         self._types = types
         self.holds = holds
 
-    async def search(self, query: SearchExecutors, _metadata: Metadata) -> bytes:
+    async def search(self, query: SearchExecutors, _metadata: Metadata) -> Keepable:
         """A page of executors. Refused: CursorInvalid."""
-        return await search_executors(self._rows, query)
+        return Keepable(await search_executors(self._rows, query), KEPT)
 
-    async def get(self, query: GetExecutor, _metadata: Metadata) -> bytes:
+    async def get(self, query: GetExecutor, _metadata: Metadata) -> Keepable:
         """One executor. Refused: ExecutorUnknown."""
-        return await get_executor(self._rows, query)
+        return Keepable(await get_executor(self._rows, query), KEPT)
 
-    async def summarise(self, _query: SummariseExecutors, _metadata: Metadata) -> bytes:
+    async def summarise(self, _query: SummariseExecutors, _metadata: Metadata) -> Keepable:
         """Totals over active executors."""
-        return await summarise_executors(self._rows)
+        return Keepable(await summarise_executors(self._rows), KEPT)
 
     async def performance(self, query: GetExecutorPerformance, _metadata: Metadata) -> bytes:
         """Totals over all executors."""
