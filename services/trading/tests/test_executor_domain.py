@@ -182,6 +182,12 @@ def test_what_is_left_is_bought_less_sold_less_fees_in_base() -> None:
     assert residue(ExecutorType.TWAP, [bought]) == {}
 
 
+def test_a_contracts_fee_does_not_change_what_is_left() -> None:
+    buy = placed("o1").model_copy(update={"connector": "binance_perpetual"})
+    bought = seen_as(buy, filled(buy, "t1", "2", "100", "0.002", "BTC"))
+    assert exposure([bought]) == {("binance_perpetual", "BTC-USDT"): Decimal(2)}
+
+
 def test_two_markets_make_up_for_each_other() -> None:
     buy = placed("o1")
     sell = placed("o2", Side.SELL).model_copy(update={"connector": "kraken"})

@@ -185,6 +185,14 @@ class ExecutorStopFailed(_Executor, Event):
     time: Time
 
 
+class ExecutorFaltered(_Executor, Event):
+    """Something keeps it from going on, such as an error of its class or a market without a price; it is tried again."""
+
+    executor_id: Token
+    reason: str
+    time: Time
+
+
 class ExecutorClosed(_Executor, Event):
     """The executor ended and none of its orders is open. `held`: the fills of a position that was kept."""
 
@@ -207,6 +215,7 @@ ExecutorEvent = (
     | ExecutorResumed
     | ExecutorStopRequested
     | ExecutorStopFailed
+    | ExecutorFaltered
     | ExecutorClosed
 )
 

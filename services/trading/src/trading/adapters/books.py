@@ -1,8 +1,15 @@
-"""Live order books of an exchange's public side, followed while somebody needs them."""
+"""Live order books of an exchange's public side, followed while somebody needs them.
+
+A book is served only while it is known to be current: a message changed it within STALE_SECONDS, or it was read anew. What
+was missed while the connection was down is read anew when it is back.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
+import logging
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,18 +20,60 @@ from contracts.rejections import Unavailable
 
 from trading.adapters import connectors
 from trading.adapters.engine import Engine
+from trading.adapters.reading import asked
+
+logger = logging.getLogger(__name__)
 
 READY_SECONDS = 30.0
 LOOK_SECONDS = 0.05
+WATCH_SECONDS = 1.0
+QUIET_SECONDS = 15.0
+STALE_SECONDS = 45.0
 
 
 @dataclass(slots=True)
 class _Feed:
-    """One connector without keys whose order book tracker runs."""
+    """One connector without keys whose order book tracker runs.
+
+    `read` are the times at which books were read whole, by pair; `connection` is the one they were read on.
+    """
 
     connector: Any
     users: Counter[str] = field(default_factory=Counter)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    read: dict[str, float] = field(default_factory=dict)
+    connection: Any = None
+    watching: asyncio.Task[None] | None = None
+
+    @property
+    def tracker(self) -> Any:
+        """Keeps the books."""
+        return self.connector.order_book_tracker
+
+    @property
+    def stream(self) -> Any:
+        """Its connection now, None when it is down; a source with a loop of its own does not tell, and is judged by age."""
+        source = self.tracker.data_source
+        common = importlib.import_module("hummingbot.core.data_type.order_book_tracker_data_source").OrderBookTrackerDataSource
+        told = type(source).listen_for_subscriptions is common.listen_for_subscriptions
+        return source._ws_assistant if told else source
+
+    @property
+    def connected(self) -> bool:
+        """Whether its stream is the one on which its books were read last."""
+        return self.connection is not None and self.stream is self.connection
+
+    def age(self, trading_pair: str) -> float:
+        """Seconds since a book was last known to be current."""
+        metrics = self.tracker.metrics.per_pair_metrics.get(trading_pair)
+        changed = 0.0 if metrics is None else metrics.last_diff_timestamp
+        return time.perf_counter() - max(changed, self.read.get(trading_pair, 0.0))
+
+    def stop(self) -> None:
+        """Close it."""
+        if self.watching is not None:
+            self.watching.cancel()
+        self.tracker.stop()
 
 
 class Books:
@@ -37,14 +86,22 @@ class Books:
 
     async def follow(self, connector: str, trading_pairs: Sequence[str]) -> None:
         """Return when the books of the pairs are live. Unavailable when they are not within READY_SECONDS."""
+        feed: _Feed | None = None
         try:
             async with asyncio.timeout(READY_SECONDS):
                 feed = await self._feed(connector, trading_pairs)
+                feed.users.update(trading_pairs)
                 async with feed.changing:
                     for pair in trading_pairs:
-                        await _add(feed.connector.order_book_tracker, pair)
-                        feed.users[pair] += 1
-        except TimeoutError:
+                        await _add(feed.tracker, pair)
+                        feed.read.setdefault(pair, time.perf_counter())
+                while not feed.connected:  # noqa: ASYNC110 - the engine has no event for its connection
+                    await asyncio.sleep(LOOK_SECONDS)
+        except (TimeoutError, Unavailable, asyncio.CancelledError) as failure:
+            if feed is not None:
+                await self.leave(connector, trading_pairs)
+            if not isinstance(failure, TimeoutError):
+                raise
             msg = f"The order books of {', '.join(trading_pairs)} on {connector} are not live yet"
             raise Unavailable(msg, retry_after=5) from None
 
@@ -56,20 +113,22 @@ class Books:
         feed.users.subtract(trading_pairs)
         if not +feed.users:
             del self._feeds[connector]
-            feed.connector.order_book_tracker.stop()
+            feed.stop()
 
     async def stop(self) -> None:
         """Close all feeds."""
         for feed in self._feeds.values():
-            feed.connector.order_book_tracker.stop()
+            feed.stop()
         self._feeds.clear()
 
     def book(self, connector: str, trading_pair: str) -> Any:
-        """The engine's live order book. Unavailable when it is not followed, empty or crossed."""
+        """The engine's live order book. Unavailable when it is not followed, out of date, empty or crossed."""
         feed = self._feeds.get(connector)
-        book = None if feed is None else feed.connector.order_book_tracker.order_books.get(trading_pair)
-        if book is None:
+        book = None if feed is None else feed.tracker.order_books.get(trading_pair)
+        if feed is None or book is None or not feed.connected:
             raise Unavailable(f"The order book of {trading_pair} on {connector} is not live")
+        if feed.age(trading_pair) > STALE_SECONDS:
+            raise Unavailable(f"The order book of {trading_pair} on {connector} is out of date")
         bid, ask = book.get_price(False), book.get_price(True)
         if not 0 < bid < ask:
             raise Unavailable(f"The order book of {trading_pair} on {connector} has no usable top")
@@ -86,8 +145,31 @@ class Books:
                 setting = connectors.setting_of(self._engine, connector)
                 self._engine.venue.admit(connector)
                 self._feeds[connector] = _Feed(await connectors.made_public(setting, trading_pairs))
-                self._feeds[connector].connector.order_book_tracker.start()
+                feed = self._feeds[connector]
+                feed.tracker.start()
+                feed.watching = asyncio.create_task(_watch(feed), name=f"books of {connector}")
             return self._feeds[connector]
+
+
+async def _watch(feed: _Feed) -> None:
+    """Read books anew that did not change for a while, and all when the stream was down."""
+    source = feed.tracker.data_source
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        stream = feed.stream
+        lost = stream is not feed.connection
+        pairs = [pair for pair in feed.tracker.order_books if lost or feed.age(pair) > QUIET_SECONDS]
+        if stream is None:
+            continue
+        try:
+            for pair in pairs:
+                feed.tracker._tracking_message_queues[pair].put_nowait(await asked(source._order_book_snapshot(pair)))
+                feed.read[pair] = time.perf_counter()
+        except (Unavailable, KeyError) as error:
+            # Without an answer the books age until they are not served any more.
+            logger.warning("the order book cannot be read: %s", error)
+        else:
+            feed.connection = stream
 
 
 async def _add(tracker: Any, trading_pair: str) -> None:

@@ -33,8 +33,7 @@ class ExecutorClasses:
         name = stem.upper() if stem in {"dca", "twap", "xemm", "lp"} else stem.capitalize()
         package = f"hummingbot.strategy_v2.executors.{type_.value}"
         executor = getattr(importlib.import_module(f"{package}.{type_.value}"), f"{name}Executor")
-        if type_ is ExecutorType.TWAP:
-            executor = executor_mends.twap()
+        executor = executor_mends.mended(type_, executor)
         config = getattr(importlib.import_module(f"{package}.data_types"), f"{name}ExecutorConfig")
         return ExecutorClasses(executor, config)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from contracts.rejections import Unavailable
 from contracts.trading import ExecutorConfigInvalid, ExecutorCreated, ExecutorType, Market, TradingPairUnknown
 from pydantic import JsonValue
 
@@ -14,6 +15,7 @@ from trading.adapters.books import Books
 from trading.adapters.executor import EngineExecutor
 from trading.adapters.executor_market import Connector, Orders
 from trading.adapters.executor_orders import Wanted
+from trading.adapters.executor_rates import Conversions
 from trading.adapters.markets import Markets
 from trading.adapters.session import EngineSession
 
@@ -21,9 +23,10 @@ from trading.adapters.session import EngineSession
 class EngineExecutors:
     """Builds executors; the books of their markets are shared."""
 
-    def __init__(self, markets: Markets, books: Books) -> None:
+    def __init__(self, markets: Markets, books: Books, conversions: Conversions) -> None:
         self._markets = markets
         self._books = books
+        self._conversions = conversions
 
     async def prepare(self) -> None:
         """Load the engine's executors: seconds of processor time the first time, off the loop."""
@@ -57,17 +60,27 @@ class EngineExecutors:
         return found
 
     async def follow(self, created: ExecutorCreated) -> None:
-        """Have live books of its markets. Unavailable when there are none in time."""
-        for connector, pairs in _pairs(created).items():
-            await self._books.follow(connector, pairs)
+        """Have live books of its markets, and rates between their quote tokens. Unavailable when there are none in time."""
+        followed: list[tuple[str, list[str]]] = []
+        try:
+            for connector, pairs in _pairs(created).items():
+                await self._books.follow(connector, pairs)
+                followed.append((connector, pairs))
+            await self._conversions.follow(created.markets)
+        except (Unavailable, asyncio.CancelledError):
+            for connector, pairs in followed:
+                await self._books.leave(connector, pairs)
+            raise
 
     async def leave(self, created: ExecutorCreated) -> None:
         """Its books are needed no more."""
         for connector, pairs in _pairs(created).items():
             await self._books.leave(connector, pairs)
+        await self._conversions.leave(created.markets)
 
     async def stop(self) -> None:
         """Close the books."""
+        await self._conversions.stop()
         await self._books.stop()
 
     def executor(

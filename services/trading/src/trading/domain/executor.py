@@ -14,6 +14,7 @@ from contracts.trading import (
     ExecutorClosed,
     ExecutorCreated,
     ExecutorEvent,
+    ExecutorFaltered,
     ExecutorFill,
     ExecutorIdUsed,
     ExecutorNotActive,
@@ -110,6 +111,13 @@ class FailStop(_Internal):
     time: datetime
 
 
+class Falter(_Internal):
+    """Something keeps it from going on."""
+
+    reason: str
+    time: datetime
+
+
 class Close(_Internal):
     """It ended and none of its orders is open."""
 
@@ -121,7 +129,7 @@ class Close(_Internal):
     time: datetime
 
 
-ExecutorCommand = Create | Begin | Progress | TakeUp | RequestStop | FailStop | Close
+ExecutorCommand = Create | Begin | Progress | TakeUp | RequestStop | FailStop | Falter | Close
 
 
 def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]:
@@ -138,15 +146,13 @@ def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]
             return [] if state.started else [ExecutorStarted(executor_id=id_, holder=command.holder, time=command.time)]
         case Progress():
             return _progress(state, command)
-        case TakeUp():
-            return [_resumed(command)]
         case FailStop():
             if state.stop_failed is not None and state.stop_failed.exposure == command.exposure:
                 return []
             failed = ExecutorStopFailed(executor_id=id_, reason=command.reason, exposure=command.exposure, time=command.time)
             return [failed]
-        case Close():
-            return [_closed(command)]
+        case TakeUp() | Falter() | Close():
+            return [_fact(command)]
         case _:
             assert_never(command)
 
@@ -160,7 +166,7 @@ def evolve(state: Executor, event: ExecutorEvent) -> Executor:
             return replace(state, started=True)
         case ExecutorProgressed():
             return replace(state, started=True, progress=event, orders=(*state.orders, *event.placing))
-        case ExecutorResumed():
+        case ExecutorResumed() | ExecutorFaltered():
             return state
         case ExecutorStopRequested():
             return replace(state, stop=event)
@@ -215,6 +221,16 @@ def _progress(state: Executor, command: Progress) -> list[ExecutorEvent]:
         progressed.seen,
     )
     return [] if unchanged and not command.placing else [progressed]
+
+
+def _fact(command: TakeUp | Falter | Close) -> ExecutorEvent:
+    match command:
+        case TakeUp():
+            return _resumed(command)
+        case Falter():
+            return ExecutorFaltered(executor_id=command.executor_id, reason=command.reason, time=command.time)
+        case _:
+            return _closed(command)
 
 
 def _resumed(command: TakeUp) -> ExecutorEvent:

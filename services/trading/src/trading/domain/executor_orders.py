@@ -37,22 +37,38 @@ class Picture:
     reason: str = ""
 
 
+class Role(StrEnum):
+    """What an order is to its executor.
+
+    ASKED: its class asked for it. OURS: placed to close what was left; the class does not know it. FAILED: the class was told
+    that it does not exist. RISEN: it exists all the same; it is taken off the book and what it executed is undone.
+    """
+
+    ASKED = "asked"
+    OURS = "ours"
+    FAILED = "failed"
+    RISEN = "risen"
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """How much of an order the executor was told. `fills`: how many executions."""
 
     created: bool = False
     fills: int = 0
+    role: Role = Role.ASKED
 
     def encoded(self) -> dict[str, JsonValue]:
         """For the event."""
-        return {"created": self.created, "fills": self.fills}
+        told: dict[str, JsonValue] = {"created": self.created, "fills": self.fills}
+        return told if self.role is Role.ASKED else {**told, "role": self.role.value}
 
     @staticmethod
     def decoded(kept: Mapping[str, JsonValue]) -> Seen:
         """From the event."""
         fills = kept.get("fills", 0)
-        return Seen(created=kept.get("created") is True, fills=fills if isinstance(fills, int) else 0)
+        role = Role(str(kept.get("role", Role.ASKED.value)))
+        return Seen(created=kept.get("created") is True, fills=fills if isinstance(fills, int) else 0, role=role)
 
 
 class News(StrEnum):
@@ -113,7 +129,7 @@ def told_of(order: Picture | None, seen: Seen) -> Seen:
     """What is seen after all `news` were told."""
     if order is None:
         return seen
-    return Seen(created=seen.created or order.state.acknowledged or bool(order.fills), fills=len(order.fills))
+    return replace(seen, created=seen.created or order.state.acknowledged or bool(order.fills), fills=len(order.fills))
 
 
 def executed(order: Picture) -> ExecutorFill | None:
@@ -142,11 +158,14 @@ def executed(order: Picture) -> ExecutorFill | None:
 
 
 def exposure(orders: Iterable[Picture]) -> dict[tuple[str, str], Decimal]:
-    """The base amount bought less the amount sold, by connector and trading pair, fees in base taken off; zeros left out."""
+    """The base amount bought less the amount sold, by connector and trading pair; zeros left out.
+
+    On spot markets fees in base are taken off. A contract's size is not changed by its fee, whatever token that is in.
+    """
     net: dict[tuple[str, str], Decimal] = {}
     for order in orders:
         key = (order.placed.connector, order.placed.trading_pair)
-        base = order.placed.trading_pair.split("-", 1)[0]
+        base = None if "perpetual" in order.placed.connector else order.placed.trading_pair.split("-", 1)[0]
         for fill in order.fills:
             amount = fill.amount if fill.side is Side.BUY else -fill.amount
             fee = fill.fee if fill.fee_token == base else Decimal(0)

@@ -7,93 +7,34 @@ in another replica, knows every order that can exist, and an order of that state
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Protocol
 
 from contracts import naming
 from contracts.message import Metadata, utc_now
 from contracts.rejections import Unavailable
-from contracts.trading import CloseType, ExecutorConfigInvalid, ExecutorCreated, ExecutorProgressed, ExecutorStatus
+from contracts.trading import ExecutorConfigInvalid, ExecutorCreated, ExecutorProgressed, ExecutorStatus
 from eventlog.execute import load
 from eventlog.log import EventLog
 from eventlog.recorded import Fence
-from pydantic import JsonValue
 
-from trading.adapters.executor_orders import Placed, Wanted
-from trading.domain.executor import EXECUTOR, Begin, Executor, ExecutorCommand, Progress, TakeUp
-from trading.domain.executor_orders import Seen, news, told_of
-from trading.handlers.exchange import ExchangeSession
+from trading.domain.executor import EXECUTOR, Begin, Executor, ExecutorCommand, Falter, Progress, TakeUp
+from trading.domain.executor_orders import Role, Seen
 from trading.handlers.executor_close import Closing, never_ran
-from trading.handlers.executor_orders import Followed, OrderBook, Post, shown, unsent, wanted_of
+from trading.handlers.executor_engine import Absent, Ended, ExecutorEngine, LiveExecutor
+from trading.handlers.executor_orders import Followed, OrderBook, shown, unsent, wanted_of
+from trading.handlers.executor_posts import Post
+from trading.handlers.executor_telling import tell
 from trading.handlers.live import stored
+
+logger = logging.getLogger(__name__)
 
 STEP_SECONDS = 1.0
 STUCK_SECONDS = 60.0
-
-
-class LiveExecutor(Protocol):
-    """The engine's executor, as far as it is driven from here."""
-
-    @property
-    def status(self) -> ExecutorStatus:
-        """How far it is."""
-        ...
-
-    @property
-    def close_type(self) -> CloseType | None:
-        """Why it ends or ended."""
-        ...
-
-    async def begin(self) -> None:
-        """The first step."""
-
-    def restore(self, state: Mapping[str, JsonValue], orders: list[Placed]) -> None:
-        """Go on where a state stood."""
-
-    async def step(self) -> None:
-        """One turn of its loop."""
-
-    def early_stop(self, *, keep_position: bool) -> None:
-        """Ask it to end."""
-
-    def tell(self, kind: str, order: Placed | None, order_id: str, wanted: Wanted) -> None:
-        """Tell it what happened to an order."""
-
-    def refresh(self, order: Placed) -> None:
-        """Bring its view of an order up to date without telling it."""
-
-    def state(self) -> dict[str, JsonValue]:
-        """Its state."""
-        ...
-
-    def figures(self) -> dict[str, Decimal]:
-        """Its figures. Unavailable without a live price."""
-        ...
-
-    def custom_info(self) -> dict[str, JsonValue]:
-        """What its class tells beside them."""
-        ...
-
-
-class ExecutorEngine(Protocol):
-    """Builds the engine's executors."""
-
-    async def follow(self, created: ExecutorCreated) -> None:
-        """Have live prices of its markets. Unavailable when there are none in time."""
-
-    async def leave(self, created: ExecutorCreated) -> None:
-        """Its prices are needed no more."""
-
-    def executor(
-        self,
-        created: ExecutorCreated,
-        sessions: Mapping[str, ExchangeSession],
-        place: Callable[[Wanted], str],
-        cancel: Callable[[str], None],
-    ) -> LiveExecutor:
-        """An executor on these sessions by connector. Unavailable when a live price is missing."""
-        ...
+POKE_SECONDS = 5.0
+RUNS_TO_STOP = 3
+"""How often the engine's object is tried again after somebody wished it to end; then it is ended without it."""
 
 
 class Performance:
@@ -108,9 +49,14 @@ class Performance:
         self._fence = fence
         self._holder = holder
         self._state: Executor = EXECUTOR.initial
+        self._version = 0
         self._storing = asyncio.Lock()
-        self._stop_told = False
-        self._idle_since = 0.0
+        self._stop_told: bool | None = None
+        self._runs_to_stop = 0
+        self._waits_since = 0.0
+        self._stepped_at = 0.0
+        self._blind = False
+        self._poked_at = -POKE_SECONDS
         self._orders: OrderBook | None = None
 
     async def run(self, executor_id: str) -> None:
@@ -119,9 +65,36 @@ class Performance:
         created = self._state.created
         if created is None or self._state.closed is not None:
             return
-        await self._engine.follow(created)
+        self._stop_told, self._blind = None, False
+        self._runs_to_stop += self._state.stop is not None
         orders = OrderBook(self._log, self._posts, created, len(self._state.orders))
         self._orders = orders
+        try:
+            if self._runs_to_stop > RUNS_TO_STOP:
+                await self._adopt(orders, self._state.progress)
+                await self._end(created, Absent(self._state.progress), orders)
+            else:
+                await self._perform(created, orders)
+        finally:
+            self._orders = None
+            await orders.close()
+
+    async def poke(self, executor_id: str) -> None:
+        """Look again at what others stored of it, such as a wish to stop; now and then is enough once one is known."""
+        now = asyncio.get_running_loop().time()
+        if self._state.stop is not None and now - self._poked_at < POKE_SECONDS:
+            return
+        self._poked_at = now
+        await self._reload(executor_id)
+        if self._orders is not None:
+            self._orders.news.set()
+
+    async def falter(self, executor_id: str, reason: str) -> None:
+        """Store why it does not go on."""
+        await self._record(Falter(executor_id=executor_id, reason=reason, time=utc_now()))
+
+    async def _perform(self, created: ExecutorCreated, orders: OrderBook) -> None:
+        await self._engine.follow(created)
         try:
             progress = self._state.progress
             executor = await self._built(created, orders)
@@ -129,18 +102,13 @@ class Performance:
                 return
             await (self._first(created, executor) if progress is None else self._resume(created, executor, orders, progress))
             await self._drive(created, executor, orders)
-            closing = Closing(created, orders, self._posts, lambda: self._store(created, executor, orders))
-            await self._record(await closing.finish(executor, self._state, self._record))
+            await self._end(created, executor, orders)
         finally:
-            self._orders = None
-            await orders.close()
             await self._engine.leave(created)
 
-    async def poke(self, executor_id: str) -> None:
-        """Look again at what others stored of it, such as a wish to stop."""
-        await self._reload(executor_id)
-        if self._orders is not None:
-            self._orders.news.set()
+    async def _end(self, created: ExecutorCreated, executor: Ended, orders: OrderBook) -> None:
+        closing = Closing(created, orders, self._posts, lambda: self._store(created, executor, orders))
+        await self._record(await closing.finish(executor, lambda: self._state, self._record))
 
     async def _built(self, created: ExecutorCreated, orders: OrderBook) -> LiveExecutor | None:
         """The engine's object; None when its class refuses the configuration, which closes a new executor."""
@@ -154,11 +122,17 @@ class Performance:
             return None
 
     async def _reload(self, executor_id: str) -> None:
-        self._state, _ = await load(self._log, EXECUTOR, executor_stream(executor_id))
+        self._newer(*await load(self._log, EXECUTOR, executor_stream(executor_id)))
 
     async def _record(self, command: ExecutorCommand) -> None:
         stream, metadata = executor_stream(command.executor_id), Metadata(actor=f"executor:{command.executor_id}")
-        self._state = (await stored(self._log, EXECUTOR, stream, command, fence=self._fence, metadata=metadata)).state
+        done = await stored(self._log, EXECUTOR, stream, command, fence=self._fence, metadata=metadata)
+        self._newer(done.state, done.version)
+
+    def _newer(self, state: Executor, version: int) -> None:
+        """What is read and what is stored at the same time may be told in any order."""
+        if version >= self._version:
+            self._state, self._version = state, version
 
     async def _first(self, created: ExecutorCreated, executor: LiveExecutor) -> None:
         await self._record(Begin(executor_id=created.executor_id, holder=self._holder, time=utc_now()))
@@ -167,18 +141,8 @@ class Performance:
     async def _resume(
         self, created: ExecutorCreated, executor: LiveExecutor, orders: OrderBook, progress: ExecutorProgressed
     ) -> None:
-        for order_id in self._state.orders:
-            await orders.look(order_id)
+        adopted, recovered = await self._adopt(orders, progress)
         executor.restore(progress.state, [shown(each) for each in orders.pictures.values()])
-        adopted, recovered = 0, 0
-        for order_id, kept in progress.seen.items():
-            seen = Seen.decoded(kept if isinstance(kept, dict) else {})
-            found = orders.pictures.get(order_id)
-            wanted = unsent(created) if found is None else wanted_of(found)
-            orders.follow(order_id, Followed(wanted, None, seen, refused=found is None))
-            adopted += found is not None and found.state.closed is None
-            recovered += len(found.fills) - seen.fills if found is not None else 0
-        orders.changed.update(orders.followed)
         taken = TakeUp(
             executor_id=created.executor_id,
             holder=self._holder,
@@ -188,15 +152,34 @@ class Performance:
         )
         await self._record(taken)
 
+    async def _adopt(self, orders: OrderBook, progress: ExecutorProgressed | None) -> tuple[int, int]:
+        """Follow the orders it was not told the end of; how many are open, and how many executions it was not told of."""
+        for order_id in self._state.orders:
+            await orders.look(order_id)
+        adopted, recovered = 0, 0
+        for order_id, kept in (progress.seen if progress is not None else {}).items():
+            seen = Seen.decoded(kept if isinstance(kept, dict) else {})
+            orders.changed.add(order_id)
+            if seen.role is Role.FAILED:
+                orders.doubt(order_id, seen)
+                continue
+            found = orders.pictures.get(order_id)
+            wanted = unsent(orders.created) if found is None else wanted_of(found)
+            orders.follow(order_id, Followed(wanted, None, seen, refused=found is None))
+            adopted += found is not None and found.state.closed is None
+            recovered += len(found.fills) - seen.fills if found is not None else 0
+        return adopted, recovered
+
     async def _drive(self, created: ExecutorCreated, executor: LiveExecutor, orders: OrderBook) -> None:
-        self._idle_since = asyncio.get_running_loop().time()
+        self._waits_since = self._stepped_at = asyncio.get_running_loop().time()
         async with asyncio.TaskGroup() as tasks:
             sending = tasks.create_task(self._store_when_asked(created, executor, orders))
             while executor.status is not ExecutorStatus.TERMINATED and not self._stuck(executor, orders):
                 orders.news.clear()
-                await self._tell(executor, orders)
+                orders.check()
+                await tell(executor, orders)
                 self._tell_stop(executor)
-                await executor.step()
+                await self._step(created, executor)
                 await self._store(created, executor, orders)
                 await self._until_due(orders)
             sending.cancel()
@@ -212,12 +195,28 @@ class Performance:
         except TimeoutError:
             self._measures.stepped(loop.time() - due)
 
+    async def _step(self, created: ExecutorCreated, executor: LiveExecutor) -> None:
+        """One step; without a live price it waits for one, as the engine's own loop does."""
+        try:
+            await executor.step()
+        except Unavailable as error:
+            if not self._blind:
+                logger.warning("executor %s waits: %s", created.executor_id, error.detail)
+                await self.falter(created.executor_id, error.detail)
+            self._blind = True
+        else:
+            self._blind = False
+            self._stepped_at = asyncio.get_running_loop().time()
+
     def _stuck(self, executor: LiveExecutor, orders: OrderBook) -> bool:
-        """Whether it means to end but waits for nothing: some classes do not hear that an order was cancelled."""
+        """Whether it means to end but cannot: it waits for nothing, as some classes do not hear that an order was cancelled,
+        or it is to stop and has no prices to step by.
+        """
         now = asyncio.get_running_loop().time()
         if executor.status is not ExecutorStatus.SHUTTING_DOWN or orders.followed:
-            self._idle_since = now
-        return now - self._idle_since > STUCK_SECONDS
+            self._waits_since = now
+        blind = self._state.stop is not None and now - self._stepped_at > STUCK_SECONDS
+        return blind or now - self._waits_since > STUCK_SECONDS
 
     async def _store_when_asked(self, created: ExecutorCreated, executor: LiveExecutor, orders: OrderBook) -> None:
         """A step may wait for seconds in its midst; what it asked for before goes out at once."""
@@ -226,13 +225,12 @@ class Performance:
             orders.asked.clear()
             await self._store(created, executor, orders)
 
-    async def _store(self, created: ExecutorCreated, executor: LiveExecutor, orders: OrderBook) -> None:
+    async def _store(self, created: ExecutorCreated, executor: Ended, orders: OrderBook) -> None:
         """Store the state if it changed, then send what it asked for."""
         async with self._storing:
             asked = orders.take()
             placing = tuple(order_id for order_id, place in asked if place)
-            status, state = executor.status, executor.state()
-            seen: dict[str, JsonValue] = {order_id: each.seen.encoded() for order_id, each in orders.followed.items()}
+            status, state, seen = executor.status, executor.state(), orders.seen
             before = self._state.progress
             if placing or before is None or (before.status, before.state, before.seen) != (status, state, seen):
                 progress = Progress(
@@ -246,30 +244,16 @@ class Performance:
                 await self._record(progress)
             orders.send(asked)
 
-    async def _tell(self, executor: LiveExecutor, orders: OrderBook) -> None:
-        changed, orders.changed = orders.changed, set()
-        for order_id in changed:
-            followed = orders.followed.get(order_id)
-            if followed is None:
-                continue
-            found = await orders.look(order_id)
-            if found is None and not followed.refused:
-                continue
-            told = news(found, followed.seen)
-            for kind, _fill in told:
-                executor.tell(kind.value, None if found is None else shown(found), order_id, followed.wanted)
-            followed.seen = told_of(found, followed.seen)
-            if told and told[-1][0].final:
-                orders.leave(order_id)
-
     def _tell_stop(self, executor: LiveExecutor) -> None:
         stop = self._state.stop
-        if stop is not None and not self._stop_told and executor.status is not ExecutorStatus.SHUTTING_DOWN:
+        if stop is None or stop.keep_position is self._stop_told:
+            return
+        if executor.status is not ExecutorStatus.SHUTTING_DOWN:
             executor.early_stop(keep_position=stop.keep_position)
-        self._stop_told = stop is not None
+        self._stop_told = stop.keep_position
 
 
-def figures(executor: LiveExecutor) -> dict[str, Decimal]:
+def figures(executor: Ended) -> dict[str, Decimal]:
     """The executor's figures; none at a moment without a live price."""
     try:
         return executor.figures()

@@ -8,42 +8,24 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from itertools import count
-from typing import Protocol
 
 from contracts.message import utc_now
 from contracts.rejections import Unavailable
-from contracts.trading import CloseType, ExecutorCreated
+from contracts.trading import CloseType, ExecutorCreated, OrderStatus
 from pydantic import JsonValue
 
-from trading.adapters.executor_orders import Placed, Wanted
+from trading.adapters.executor_orders import Wanted
 from trading.domain.executor import Close, Executor, ExecutorCommand, FailStop
+from trading.domain.executor_orders import Role
 from trading.domain.executor_result import CLOSING, PAIRED, earned, fills, residue
-from trading.handlers.executor_orders import OrderBook, Post, shown
+from trading.handlers.executor_engine import Ended
+from trading.handlers.executor_orders import OrderBook, shown
+from trading.handlers.executor_posts import Post
 
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
 LONGEST_PAUSE = 60.0
-
-
-class Ended(Protocol):
-    """The engine's executor after its end."""
-
-    @property
-    def close_type(self) -> CloseType | None:
-        """Why it ended."""
-        ...
-
-    def refresh(self, order: Placed) -> None:
-        """Bring its view of an order up to date."""
-
-    def figures(self) -> dict[str, Decimal]:
-        """Its figures."""
-        ...
-
-    def custom_info(self) -> dict[str, JsonValue]:
-        """What its class tells beside them."""
-        ...
 
 
 class Closing:
@@ -62,39 +44,49 @@ class Closing:
         self._posts = posts
         self._store = store
 
-    async def finish(self, executor: Ended, state: Executor, record: Callable[[ExecutorCommand], Awaitable[None]]) -> Close:
-        """Return the last fact about the executor once none of its orders is open and nothing is left unattended."""
-        await self._look_at_all(state)
+    async def finish(
+        self, executor: Ended, wish: Callable[[], Executor], record: Callable[[ExecutorCommand], Awaitable[None]]
+    ) -> Close:
+        """Return the last fact about the executor once none of its orders is open and nothing is left unattended.
+
+        `wish` tells its newest stored state: somebody may still decide to keep what cannot be closed.
+        """
+        await self._look_at_all(wish())
         await self._cancel_open()
-        keep = executor.close_type is CloseType.POSITION_HOLD or (state.stop is not None and state.stop.keep_position)
-        reason = None if keep else await self._close_rest(record)
+        reason = await self._close_rest(lambda: _kept(executor, wish()), record)
         for each in self._orders.pictures.values():
             executor.refresh(shown(each))
-        return self._summed_up(executor, reason, keep=keep)
+        return self._summed_up(executor, reason, keep=_kept(executor, wish()))
 
     async def _look_at_all(self, state: Executor) -> None:
         for order_id in state.orders:
-            if order_id not in self._orders.pictures or order_id in self._orders.followed:
-                await self._orders.look(order_id)
+            found = await self._orders.look(order_id)
+            if order_id in self._orders.failed and found is not None and found.state.closed is not OrderStatus.FAILED:
+                self._orders.rise(order_id, found)
 
     async def _cancel_open(self) -> None:
         """Until every order has ended; cancels are repeated, for one may be refused while its order is on its way."""
         while self._orders.followed:
-            for order_id, followed in list(self._orders.followed.items()):
-                self._orders.news.clear()
-                found = await self._orders.look(order_id)
-                if (found is None and followed.refused) or (found is not None and found.state.closed is not None):
-                    self._orders.leave(order_id)
-                elif found is not None and not found.state.cancel_wanted:
+            await self._leave_ended()
+            for order_id in self._orders.followed:
+                found = self._orders.pictures.get(order_id)
+                if found is None or (found.state.closed is None and not found.state.cancel_wanted):
                     self._orders.cancel(order_id)
             await self._store()
             if self._orders.followed:
                 await self._wait(LOOK_SECONDS)
 
-    async def _close_rest(self, record: Callable[[ExecutorCommand], Awaitable[None]]) -> str | None:
+    async def _leave_ended(self) -> None:
+        self._orders.check()
+        self._orders.news.clear()
+        for order_id in list(self._orders.followed):
+            if self._orders.ended(order_id, await self._orders.look(order_id)):
+                self._orders.leave(order_id)
+
+    async def _close_rest(self, kept: Callable[[], bool], record: Callable[[ExecutorCommand], Awaitable[None]]) -> str | None:
         """Close what nothing closed, by market orders, as often as it takes. What is too small to trade is told."""
         for attempt in count():
-            rest = residue(self._created.executor_type, list(self._orders.pictures.values()))
+            rest = {} if kept() else residue(self._created.executor_type, list(self._orders.pictures.values()))
             tradable = {key: amount for key, amount in rest.items() if self._tradable(key, abs(amount))}
             if not tradable:
                 told = "; ".join(f"{amount:+f} on {pair} at {connector}" for (connector, pair), amount in rest.items())
@@ -111,7 +103,7 @@ class Closing:
             for (connector, pair), amount in tradable.items():
                 side = "SELL" if amount > 0 else "BUY"
                 logger.warning("executor %s left %s of %s open; closing it", self._created.executor_id, amount, pair)
-                self._orders.place(Wanted(connector, pair, side, "MARKET", abs(amount), None, "CLOSE"))
+                self._orders.place(Wanted(connector, pair, side, "MARKET", abs(amount), None, "CLOSE"), Role.OURS)
             await self._store()
             await self._until_ended()
         return None
@@ -119,11 +111,7 @@ class Closing:
     async def _until_ended(self) -> None:
         """Wait for the end of all orders, without cancelling any."""
         while self._orders.followed:
-            self._orders.news.clear()
-            for order_id, followed in list(self._orders.followed.items()):
-                found = await self._orders.look(order_id)
-                if (found is None and followed.refused) or (found is not None and found.state.closed is not None):
-                    self._orders.leave(order_id)
+            await self._leave_ended()
             if self._orders.followed:
                 await self._wait(LOOK_SECONDS)
 
@@ -143,13 +131,14 @@ class Closing:
     def _summed_up(self, executor: Ended, reason: str | None, *, keep: bool) -> Close:
         done = fills(self._orders.pictures.values())
         close_type = executor.close_type or CloseType.FAILED
-        held = done if keep or close_type is CloseType.POSITION_HOLD else ()
-        if held:
+        closes = self._created.executor_type in CLOSING | PAIRED
+        # What a type that only builds up or reduces a position has traded stays, whatever ended it.
+        held = () if closes and not keep else done
+        if keep and held:
             close_type = CloseType.POSITION_HOLD
-        elif close_type is CloseType.POSITION_HOLD:
+        elif close_type is CloseType.POSITION_HOLD and not held:
             close_type = CloseType.EARLY_STOP
-        closed_trades = not held and self._created.executor_type in CLOSING | PAIRED
-        figures = earned(done) if closed_trades else self._engines(executor)
+        figures = earned(done) if closes and not held else self._engines(executor)
         if held:
             # The engine tells the volume of what was kept with the hold; here an executor's orders are its own.
             figures |= {
@@ -172,6 +161,11 @@ class Closing:
         except Unavailable:
             nothing = Decimal(0)
             return {**earned(fills(self._orders.pictures.values())), "net_pnl_quote": nothing, "net_pnl_pct": nothing}
+
+
+def _kept(executor: Ended, state: Executor) -> bool:
+    """Whether what it opened is to stay: as somebody wished, or else as its class ended."""
+    return executor.close_type is CloseType.POSITION_HOLD if state.stop is None else state.stop.keep_position
 
 
 def never_ran(created: ExecutorCreated, reason: str) -> Close:

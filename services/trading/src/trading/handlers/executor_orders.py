@@ -5,63 +5,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from contracts.message import Metadata
-from contracts.rejections import Rejection, Unavailable
+from contracts.rejections import Rejection
 from contracts.trading import (
     CancelOrder,
-    CancelRequested,
     ExecutorCreated,
-    OrderAccepted,
+    OrderStatus,
     OrderType,
     PlaceOrder,
     PositionAction,
     Side,
 )
 from eventlog.log import EventLog
+from pydantic import JsonValue
+from service_kit.supervisor import Crash, guarded
 
 from trading.adapters.executor_orders import Placed, Wanted
-from trading.domain.executor_orders import Picture, Seen, picture
-from trading.handlers.live import Live, order_stream
+from trading.domain.executor_orders import Picture, Role, Seen, picture
+from trading.handlers.executor_posts import Post
+from trading.handlers.live import order_stream
 
 logger = logging.getLogger(__name__)
-
-AGAIN_SECONDS = 1.0
-
-
-class Desk(Protocol):
-    """Where a session takes orders."""
-
-    async def place(self, command: PlaceOrder, metadata: Metadata) -> OrderAccepted:
-        """Store the intent and send it."""
-        ...
-
-    async def cancel(self, command: CancelOrder, metadata: Metadata) -> CancelRequested:
-        """Store the wish and send it."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """Where an executor's orders go: the session, and its desk."""
-
-    live: Live
-    desk: Desk
 
 
 @dataclass(slots=True)
 class Followed:
-    """An order whose end the executor was not told. `refused`: it never left. `key` makes its id; None after a resume."""
+    """An order whose end the executor was not told. `refused`: it never left. `key` makes its id; None after a resume.
+
+    `withdrawn` is set when it is to be cancelled: what did not leave yet stays here. `complete`: all its executions are known,
+    though it left the book before it was filled; `asking` finds that out.
+    """
 
     wanted: Wanted
     key: UUID | None
     seen: Seen = field(default_factory=Seen)
     refused: bool = False
+    withdrawn: asyncio.Event = field(default_factory=asyncio.Event)
+    sending: asyncio.Task[None] | None = None
+    asking: asyncio.Task[None] | None = None
+    complete: bool = False
 
 
 class OrderBook:
@@ -70,23 +58,32 @@ class OrderBook:
     def __init__(self, log: EventLog, posts: Mapping[str, Post], created: ExecutorCreated, placed: int) -> None:
         """`placed`: how many orders it asked for before."""
         self.followed: dict[str, Followed] = {}
+        self.failed: dict[str, Seen] = {}
         self.pictures: dict[str, Picture] = {}
         self.changed: set[str] = set()
         self.news = asyncio.Event()
         self.asked = asyncio.Event()
         self._log = log
         self._posts = posts
-        self._created = created
+        self.created = created
         self._number = placed
         self._outbox: list[tuple[str, bool]] = []
         self._effects: set[asyncio.Task[None]] = set()
+        self._crash: Crash | None = None
+        self._gone = asyncio.Event()
 
-    def place(self, wanted: Wanted) -> str:
+    @property
+    def seen(self) -> dict[str, JsonValue]:
+        """What was told of each order that has not ended or may come back, for the event."""
+        told = self.failed | {order_id: each.seen for order_id, each in self.followed.items()}
+        return {order_id: each.encoded() for order_id, each in told.items()}
+
+    def place(self, wanted: Wanted, role: Role = Role.ASKED) -> str:
         """Ask for an order; its client order id. It is sent by `send`."""
-        key = uuid5(NAMESPACE_URL, f"{self._created.executor_id}/{self._number}")
+        key = uuid5(NAMESPACE_URL, f"{self.created.executor_id}/{self._number}")
         self._number += 1
         order_id = self._posts[wanted.connector].live.exchange.client_order_id(key)
-        self.follow(order_id, Followed(wanted, key))
+        self.follow(order_id, Followed(wanted, key, Seen(role=role)))
         self._outbox.append((order_id, True))
         self.asked.set()
         return order_id
@@ -105,19 +102,57 @@ class OrderBook:
     def send(self, asked: list[tuple[str, bool]]) -> None:
         """Send what was taken, in the background."""
         for order_id, place in asked:
-            self._spawn(self._place(order_id) if place else self._cancel(order_id))
+            followed = self.followed.get(order_id)
+            if followed is None:
+                continue
+            if place:
+                followed.sending = self._spawn(self._place(order_id, followed))
+            else:
+                followed.withdrawn.set()
+                self._spawn(self._cancel(order_id, followed))
 
     def follow(self, order_id: str, followed: Followed) -> None:
         """Hear of an order from now on."""
         self.followed[order_id] = followed
-        for post in self._posts.values():
-            post.live.heard[order_id] = lambda: self._hear(order_id)
+        self._listen(order_id)
+
+    def doubt(self, order_id: str, seen: Seen) -> None:
+        """The executor was told that the order failed: go on listening, for it may exist all the same."""
+        self.followed.pop(order_id, None)
+        self.failed[order_id] = replace(seen, role=Role.FAILED)
+        self._listen(order_id)
+
+    def rise(self, order_id: str, found: Picture) -> None:
+        """An order that was told to have failed exists: follow it again, to its end."""
+        logger.warning("order %s of executor %s exists after all; taking it off", order_id, self.created.executor_id)
+        seen = self.failed.pop(order_id)
+        self.follow(order_id, Followed(wanted_of(found), None, replace(seen, role=Role.RISEN)))
 
     def leave(self, order_id: str) -> None:
         """The executor was told the order's end."""
         self.followed.pop(order_id, None)
+        self.failed.pop(order_id, None)
         for post in self._posts.values():
             post.live.heard.pop(order_id, None)
+
+    def ended(self, order_id: str, found: Picture | None) -> bool:
+        """Whether nothing more will come of a followed order. Asks for the executions of one that left the book unfilled.
+
+        An exchange may acknowledge a cancel before the executions that came before it.
+        """
+        followed = self.followed[order_id]
+        if found is None:
+            return followed.refused
+        if found.state.closed is OrderStatus.CANCELLED and not followed.complete:
+            if followed.asking is None:
+                followed.asking = self._spawn(self._complete(order_id, followed))
+            return False
+        return found.state.closed is not None
+
+    def check(self) -> None:
+        """Raise what went wrong in the background, if anything did."""
+        if self._crash is not None:
+            raise self._crash.error
 
     async def look(self, order_id: str) -> Picture | None:
         """The order as its events show it now; None when its intent is not stored. Raises Unavailable."""
@@ -129,19 +164,34 @@ class OrderBook:
 
     async def close(self) -> None:
         """Hear no more; returns when what was under way is done."""
-        for order_id in list(self.followed):
+        self._gone.set()
+        for each in self.followed.values():
+            each.withdrawn.set()
+        for order_id in [*self.followed, *self.failed]:
             self.leave(order_id)
         if self._effects:
             await asyncio.wait(self._effects)
 
-    async def _place(self, order_id: str) -> None:
-        followed = self.followed[order_id]
+    async def _place(self, order_id: str, followed: Followed) -> None:
         wanted, key = followed.wanted, followed.key
         if key is None or wanted.amount <= 0:
-            self._refuse(order_id, "the amount is 0")
+            self._refuse(order_id, followed, "the amount is 0")
             return
-        command = PlaceOrder(
-            account=self._created.account,
+        metadata = Metadata(message_id=key, actor=self._actor)
+        try:
+            command = self._command(wanted)
+            served = await self._posts[wanted.connector].served(lambda desk: desk.place(command, metadata), followed.withdrawn)
+        except (Rejection, ValueError) as refused:
+            self._refuse(order_id, followed, refused.detail if isinstance(refused, Rejection) else str(refused))
+            return
+        if served:
+            self._hear(order_id)
+        elif followed.withdrawn.is_set():
+            self._refuse(order_id, followed, "it was cancelled before it left")
+
+    def _command(self, wanted: Wanted) -> PlaceOrder:
+        return PlaceOrder(
+            account=self.created.account,
             connector=wanted.connector,
             trading_pair=wanted.trading_pair,
             side=Side(wanted.side),
@@ -149,55 +199,58 @@ class OrderBook:
             amount=wanted.amount,
             price=wanted.price,
             position_action=PositionAction(wanted.position_action),
-            executor_id=self._created.executor_id,
-            controller_id=self._created.controller_id,
+            executor_id=self.created.executor_id,
+            controller_id=self.created.controller_id,
         )
-        metadata = Metadata(message_id=key, actor=self._actor)
-        try:
-            await self._until_served(wanted.connector, lambda desk: desk.place(command, metadata))
-        except Rejection as refused:
-            self._refuse(order_id, refused.detail)
-        else:
-            self._hear(order_id)
 
-    async def _cancel(self, order_id: str) -> None:
-        followed = self.followed.get(order_id)
-        if followed is None:
+    async def _cancel(self, order_id: str, followed: Followed) -> None:
+        if followed.sending is not None:
+            # One that is being stored right now goes out, and is cancelled then.
+            await asyncio.wait([followed.sending])
+        if followed.refused:
             return
         connector = followed.wanted.connector
-        command = CancelOrder(account=self._created.account, connector=connector, order_id=order_id)
+        command = CancelOrder(account=self.created.account, connector=connector, order_id=order_id)
         # A refusal says that there is nothing to cancel; the order's own events say why.
         with contextlib.suppress(Rejection):
-            await self._until_served(connector, lambda desk: desk.cancel(command, Metadata(actor=self._actor)))
+            await self._posts[connector].served(lambda desk: desk.cancel(command, Metadata(actor=self._actor)), self._gone)
 
-    async def _until_served(self, connector: str, ask: Callable[[Desk], Awaitable[Any]]) -> None:
-        post = self._posts[connector]
-        while post.live.held():
-            try:
-                await ask(post.desk)
-            except Unavailable as error:
-                logger.info("executor %s waits for %s: %s", self._created.executor_id, connector, error.detail)
-                await asyncio.sleep(AGAIN_SECONDS)
-            else:
+    async def _complete(self, order_id: str, followed: Followed) -> None:
+        with contextlib.suppress(Rejection):
+            post = self._posts[followed.wanted.connector]
+            if not await post.served(lambda desk: desk.read_executions(order_id), self._gone):
                 return
-
-    def _refuse(self, order_id: str, reason: str) -> None:
-        logger.warning("order %s of executor %s refused: %s", order_id, self._created.executor_id, reason)
-        self.followed[order_id].refused = True
+        followed.complete = True
         self._hear(order_id)
+
+    def _refuse(self, order_id: str, followed: Followed, reason: str) -> None:
+        logger.warning("order %s of executor %s refused: %s", order_id, self.created.executor_id, reason)
+        followed.refused = True
+        self._hear(order_id)
+
+    def _listen(self, order_id: str) -> None:
+        for post in self._posts.values():
+            post.live.heard[order_id] = lambda: self._hear(order_id)
 
     def _hear(self, order_id: str) -> None:
         self.changed.add(order_id)
         self.news.set()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._watched(work))
         self._effects.add(task)
         task.add_done_callback(self._effects.discard)
+        return task
+
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        result = await guarded(work)
+        if isinstance(result, Crash):
+            self._crash = result
+            self.news.set()
 
     @property
     def _actor(self) -> str:
-        return f"executor:{self._created.executor_id}"
+        return f"executor:{self.created.executor_id}"
 
 
 def unsent(created: ExecutorCreated) -> Wanted:

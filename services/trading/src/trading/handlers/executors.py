@@ -26,12 +26,14 @@ from eventlog.errors import Fenced
 from eventlog.execute import execute
 from eventlog.log import EventLog
 from pydantic import JsonValue
-from service_kit.supervisor import Supervisor
+from service_kit.supervisor import Crash, Supervisor, guarded
 
 from trading.domain.executor import EXECUTOR, Create, RequestStop
 from trading.domain.session import Phase
-from trading.handlers.executor import ExecutorEngine, Performance, executor_stream
-from trading.handlers.executor_orders import Post
+from trading.handlers.endings import leaves
+from trading.handlers.executor import Performance, executor_stream
+from trading.handlers.executor_engine import ExecutorEngine
+from trading.handlers.executor_posts import Post
 from trading.handlers.holds import record_holds
 from trading.views.executors import OpenExecutor, open_executors
 from trading.views.sessions import session_state
@@ -172,7 +174,7 @@ class Executors:
             while waiting:
                 waiting = False
                 try:
-                    await performance.run(each.executor_id)
+                    await _reported(performance, each.executor_id)
                 except* Fenced:
                     logger.info("executor %s let go", each.executor_id)
                 except* Unavailable as group:
@@ -191,6 +193,18 @@ class Executors:
         if session.state != Phase.READY.value:
             reason = f": {session.reason}" if session.reason else ""
             raise Unavailable(f"The session of '{account}' on '{connector}' is {session.state}{reason}; nothing was started")
+
+
+async def _reported(performance: Performance, executor_id: str) -> None:
+    """Run it; an error that nobody can name is stored for its owner before it goes on to the supervisor."""
+    result = await guarded(performance.run(executor_id))
+    if isinstance(result, Crash):
+        error = result.error
+        found = leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        unnamed = [each for each in found if not isinstance(each, Unavailable)]
+        if unnamed:
+            await performance.falter(executor_id, f"{type(unnamed[0]).__name__}: {unnamed[0]}")
+        raise error
 
 
 def _created(

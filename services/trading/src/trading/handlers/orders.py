@@ -153,6 +153,14 @@ class Orders:
                 started.append(row.order_id)
         return CancelRequested(order_ids=tuple(started))
 
+    async def read_executions(self, order_id: str) -> None:
+        """Return when all executions of an order that left the book are recorded. Unavailable while they are not."""
+        tracked = await self._find(order_id)
+        report = await self._live.exchange.order_report(tracked.ticket)
+        _, complete = await self._outcomes.read_fills(tracked, report.executed)
+        if report.executed is not None and not complete:
+            raise Unavailable(f"Not all executions of order '{order_id}' are listed yet", retry_after=1)
+
     async def refresh_balances(self, command: RefreshBalances, metadata: Metadata) -> BalancesRead:
         """Ask the exchange for the balances and record them if they changed. Unavailable when it does not answer."""
         balances, version = await record_balances(self._live, refresh=True)

@@ -29,7 +29,7 @@ from service_kit.supervisor import HEALTHY_AFTER, backoff
 
 from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
 from trading.handlers.endings import leaves, still_wanted, to_the_end
-from trading.handlers.executor_orders import Post
+from trading.handlers.executor_posts import Post
 from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders

@@ -13,7 +13,7 @@ from service_kit.bus import Bus, NoResponders
 from service_kit.supervisor import Supervisor
 
 from trading.domain.session import Phase
-from trading.handlers.executor_orders import Post
+from trading.handlers.executor_posts import Post
 from trading.handlers.measures import SessionCondition
 from trading.handlers.session import SessionRunner, record_release
 from trading.handlers.surroundings import Surroundings

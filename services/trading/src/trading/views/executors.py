@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from contracts.trading import (
     ExecutorClosed,
     ExecutorCreated,
+    ExecutorFaltered,
     ExecutorProgressed,
     ExecutorStarted,
     ExecutorStatus,
@@ -96,7 +97,7 @@ _PROGRESSED = Statement(
     )
 )
 _STOP_REQUESTED = Statement(text("UPDATE executors SET stopping = true, updated_at = :at WHERE executor_id = :executor_id"))
-_STOP_FAILED = Statement(
+_FAILED = Statement(
     text(
         """UPDATE executors SET error_count = error_count + 1, last_error = :reason, updated_at = :at
             WHERE executor_id = :executor_id"""
@@ -132,8 +133,8 @@ class ExecutorsView:
                 yield _progressed(event, recorded)
             case ExecutorStopRequested():
                 yield _STOP_REQUESTED.bind(executor_id=event.executor_id, at=at)
-            case ExecutorStopFailed():
-                yield _STOP_FAILED.bind(executor_id=event.executor_id, reason=event.reason, at=at)
+            case ExecutorStopFailed() | ExecutorFaltered():
+                yield _FAILED.bind(executor_id=event.executor_id, reason=event.reason, at=at)
             case ExecutorClosed():
                 yield _closed(event, recorded)
             case PositionHeld():

@@ -1,0 +1,102 @@
+"""What the engine's executors did wrong about orders that were executed in part, and how it is put right."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from contracts.trading import ExecutorStatus, ExecutorType, OrderStatus
+from executor_examples import built, complete_config, filled_order
+from trading.adapters import executor_configs
+from trading.adapters.engine import Engine
+from trading.adapters.executor_orders import Placed, Wanted
+from trading.adapters.venue import Venue
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded_engine() -> Iterator[None]:
+    made = Engine(Venue(None))
+    asyncio.run(made.start())
+    executor_configs.load()
+    yield
+    asyncio.run(made.stop())
+
+
+def part(order_id: str, wanted: Wanted, share: str) -> Placed:
+    """A cancelled order that executed a share of its amount."""
+    whole = filled_order(order_id, wanted)
+    amount = wanted.amount * Decimal(share)
+    fill = whole.fills[0].model_copy(update={"amount": amount})
+    quote = amount * fill.price
+    return replace(whole, status=OrderStatus.CANCELLED, filled_amount=amount, filled_quote=quote, fills=(fill,))
+
+
+async def test_a_partly_executed_open_order_is_the_position_and_not_opened_again() -> None:
+    asked: list[Wanted] = []
+    position = built(ExecutorType.POSITION, asked)
+    await position.begin()
+    await position.step()
+    order = part("o1", asked[0], "0.4")
+    for kind in ("created", "filled", "cancelled"):
+        position.tell(kind, order, "o1", asked[0])
+    await position.step()
+    assert len(asked) == 1
+    assert position._executor.amount_to_close == Decimal("0.04")
+
+
+async def test_what_a_cancelled_close_order_executed_is_not_closed_again() -> None:
+    asked: list[Wanted] = []
+    position = built(ExecutorType.POSITION, asked)
+    await position.begin()
+    await position.step()
+    opened = filled_order("o1", asked[0])
+    for kind in ("created", "filled", "completed"):
+        position.tell(kind, opened, "o1", asked[0])
+    position._executor.place_close_order_and_cancel_open_orders(close_type=position._executor.close_type)
+    closing = part("o2", asked[1], "0.7")
+    for kind in ("created", "filled", "cancelled"):
+        position.tell(kind, closing, "o2", asked[1])
+    assert position._executor.amount_to_close == Decimal("0.03")
+
+
+async def test_a_replaced_order_of_a_plan_counts_with_what_it_executed() -> None:
+    asked: list[Wanted] = []
+    config = complete_config(ExecutorType.TWAP)
+    twap = built(ExecutorType.TWAP, asked, config)
+    await twap.begin()
+    await twap.step()
+    order = part("o1", asked[0], "0.5")
+    for kind in ("created", "filled", "cancelled"):
+        twap.tell(kind, order, "o1", asked[0])
+    await twap.step()
+    executed = order.filled_quote
+    left = (Decimal(1000) - executed) / twap._executor.config.number_of_orders / Decimal(50000)
+    assert asked[1].amount == left
+    assert twap._executor.get_total_executed_amount() == order.filled_amount
+
+
+async def test_what_a_cancelled_maker_order_executed_is_hedged() -> None:
+    asked: list[Wanted] = []
+    xemm = built(ExecutorType.XEMM, asked)
+    xemm._executor._status = ExecutorStatus.RUNNING
+    await xemm._executor.create_maker_order()
+    order = part("o1", asked[0], "0.3")
+    for kind in ("created", "filled", "cancelled"):
+        xemm.tell(kind, order, "o1", asked[0])
+    hedge = asked[1]
+    assert (hedge.side, hedge.trading_pair, hedge.amount) == ("SELL", "BTC-USDC", Decimal("0.03"))
+    assert xemm.status is ExecutorStatus.SHUTTING_DOWN
+
+
+async def test_a_maker_order_cancelled_in_vain_is_hedged_when_it_is_executed() -> None:
+    asked: list[Wanted] = []
+    xemm = built(ExecutorType.XEMM, asked)
+    await xemm._executor.create_maker_order()
+    xemm.tell("created", replace(filled_order("o1", asked[0]), status=OrderStatus.PENDING_CANCEL, fills=()), "o1", asked[0])
+    await xemm._executor.control_update_maker_order()
+    for kind in ("filled", "completed"):
+        xemm.tell(kind, filled_order("o1", asked[0]), "o1", asked[0])
+    assert [each.amount for each in asked] == [Decimal("0.1"), Decimal("0.1")]
