@@ -6,6 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 from hummingbot_api_client import SyncHummingbotAPIClient
@@ -74,3 +75,41 @@ def test_a_position_is_opened_and_closed(stack: Stack) -> None:
         assert sum(Decimal(str(trade["fee_paid"])) for trade in trades) == sum(fees)
         assert {trade["fee_currency"] for trade in trades} == {"USDT"}
         assert Decimal(str(trader.wallet()["units"])) == Decimal(books["wallet"])
+
+
+def test_positions_mode_and_leverage(stack: Stack) -> None:
+    keys = stack.sandbox_account()
+    credential = {f"binance_perpetual_{name}": keys[name] for name in ("api_key", "api_secret")}
+    account = "hedger"
+    with SyncHummingbotAPIClient(stack.url, USERNAME, PASSWORD) as client:
+        client.accounts.add_account(account)
+        client.accounts.add_credential(account, CONNECTOR, credential)
+        settings = client.trading
+
+        def mode() -> str:
+            return str(settings.get_position_mode(account, CONNECTOR)["position_mode"])
+
+        def held() -> dict[str, dict[str, Any]]:
+            page = settings.get_positions(account_names=[account])
+            return {row["side"]: row for row in page["data"]}
+
+        eventually(lambda: mode() == "ONEWAY", "the session tells its mode")
+        assert settings.set_position_mode(account, CONNECTOR, "hedge")["status"] == "success"
+        assert mode() == futures(stack, keys["api_key"])["position_mode"] == "HEDGE"
+        settings.set_leverage(account, CONNECTOR, PAIR, 5)
+        for side in ("BUY", "SELL"):
+            settings.place_order(account, CONNECTOR, PAIR, side, 0.1)
+        eventually(lambda: set(held()) == {"LONG", "SHORT"}, "both sides are open")
+        long, short = held()["LONG"], held()["SHORT"]
+        assert (long["amount"], short["amount"], long["leverage"]) == (0.1, -0.1, 5)
+        rows = {row["position_side"]: row for row in futures(stack, keys["api_key"])["positions"]}
+        assert long["entry_price"] == pytest.approx(float(rows["LONG"]["entry_price"]))
+        first = settings.get_positions(account_names=[account], limit=1)
+        second = settings.get_positions(account_names=[account], limit=1, cursor=first["pagination"]["next_cursor"])
+        assert [page["data"][0]["side"] for page in (first, second)] == ["LONG", "SHORT"]
+        with pytest.raises(aiohttp.ClientResponseError) as refused:
+            settings.set_position_mode(account, CONNECTOR, "ONEWAY")
+        assert (refused.value.status, "-4068" in refused.value.message) == (400, True)
+        with pytest.raises(aiohttp.ClientResponseError) as unknown:
+            settings.set_leverage("nobody", CONNECTOR, PAIR, 5)
+        assert unknown.value.status == 404

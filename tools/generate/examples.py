@@ -43,6 +43,17 @@ ORDER = {
 }
 """An order to place."""
 
+POSITION = {
+    "trading_pair": "BTC-USDT",
+    "side": "SHORT",
+    "amount": "-0.5",
+    "entry_price": "64000.25",
+    "unrealized_pnl": "-12.5",
+    "leverage": "10",
+    "margin": "3200.0125",
+}
+"""A position on a derivatives exchange."""
+
 VALUES: dict[str, Any] = {
     "account": "master_account",
     "account_name": "master_account",
@@ -71,6 +82,7 @@ VALUES: dict[str, Any] = {
     "custom_info": {"side": 1},
     "dry_run": True,
     "end_time": "2026-11-23T12:00:00Z",
+    "entry_price": "64000.25",
     "evidence": "GET /api/v3/order -> FILLED",
     "exchange_order_id": "42",
     "executor_config": {
@@ -106,8 +118,10 @@ VALUES: dict[str, Any] = {
     "is_maker": True,
     "keep_position": False,
     "level": "ERROR",
+    "leverage": 10,
     "limit": 100,
     "limits": LIMITS,
+    "margin": "3200.0125",
     "markets": [{"connector": "binance", "trading_pair": "BTC-USDT"}],
     "max_daily_loss": "500",
     "max_open_orders": 50,
@@ -125,6 +139,8 @@ VALUES: dict[str, Any] = {
     "orders_checked": 3,
     "placing": ["x-MG43PCSNa1b2c3"],
     "position_action": "OPEN",
+    "position_mode": "HEDGE",
+    "positions": [POSITION],
     "price": "64000.25",
     "quote": "32000.125",
     "quote_token": "USDT",
@@ -150,11 +166,13 @@ VALUES: dict[str, Any] = {
     "trade_types": ["BUY"],
     "trading_pair": "BTC-USDT",
     "trading_pairs": ["BTC-USDT"],
+    "unrealized_pnl": "-12.5",
     "value": "32000.125",
     "values": {"binance_api_key": "key", "binance_api_secret": "secret"},
     "version": 1,
 }
 SPECIAL: dict[tuple[str, str], Any] = {
+    **{("Position", field): value for field, value in POSITION.items()},
     ("ExecutorAccepted", "status"): "NOT_STARTED",
     ("ExecutorProgressed", "state"): {"_open_order": {"order": "x-MG43PCSNa1b2c3"}},
     ("ExecutorProgressed", "status"): "RUNNING",

@@ -63,6 +63,10 @@ ANSWERS: dict[str, Any] = {
     "ActiveOrders": PAGE,
     "SearchOrders": PAGE,
     "SearchTrades": PAGE,
+    "GetPositions": {"page": PAGE, "last_known": []},
+    "ReadPositionMode": {"position_mode": "ONEWAY"},
+    "SetPositionMode": {"account": "master_account", "connector": "binance"},
+    "SetLeverage": {"account": "master_account", "connector": "binance"},
     "GetSession": {"account": "master_account", "connector": "binance", "state": "starting", "reason": None},
     "GetHealth": {"status": "ready", "version": "0.1.0", "replica": "r1", "venue": "sandbox", "checks": {"bus": None}},
 }

@@ -19,6 +19,7 @@ from contracts.accounts import ConnectorUnknown, CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType
 from fake_catalogue import FakeCatalogue, rule
+from fake_derivative import FakeDerivative
 from trading.handlers.exchange import (
     Accepted,
     BalancesChanged,
@@ -66,6 +67,7 @@ class FakeExchange:
     cancels: list[str] = field(default_factory=list)
     sessions: list[FakeSession] = field(default_factory=list)
     ids: Iterator[int] = field(default_factory=lambda: count(1))
+    derivative: FakeDerivative | None = None
 
     def number(self) -> int:
         return next(self.ids)
@@ -182,6 +184,7 @@ class FakeSession:
         self.connector = connector
         self.fields = fields
         self.updates: asyncio.Queue[Update] = asyncio.Queue()
+        self.derivative = exchange.derivative
         self.running = False
         self.adopted: dict[str, OrderTicket] = {}
         self._rules: dict[str, TradingRule] = {}

@@ -31,6 +31,7 @@ from trading.handlers.session import SessionRunner
 from trading.handlers.surroundings import Surroundings
 from trading.views.order_pages import search_orders
 from trading.views.orders import OrdersView
+from trading.views.positions import PositionsView
 from trading.views.sessions import SessionsView
 from trading.views.trade_pages import search_trades
 from trading.views.trades import TradesView
@@ -39,15 +40,15 @@ ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
 FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2, fills_late=0.1)
 
 
-SERVED = 8
-"""Reload limits, place, cancel, cancel all, the rehearsals of both, refresh balances, release."""
+SERVED = 12
+"""Place, cancel, their rehearsals, cancel all, refresh balances, release, reload limits; positions, mode (two), leverage."""
 DEADLINE = 30
 """Seconds a condition may take on a busy machine."""
 
 
 def new_log(database_url: str) -> EventLog:
     """Trading's log with its views and the tables of its revisions, not started."""
-    views = (OrdersView(), TradesView(), SessionsView())
+    views = (OrdersView(), TradesView(), SessionsView(), PositionsView())
     return EventLog(database_url, context="trading", views=views, migrations=migrations.DIRECTORY)
 
 

@@ -13,7 +13,7 @@ from binance_wire import KEY, SECRET, BinanceWire, now, symbol_row
 from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType, Side
-from trading.adapters import orders
+from trading.adapters import sending
 from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.session import EngineExchanges, EngineSession
@@ -110,7 +110,7 @@ async def test_a_clock_error_is_repaired_and_the_order_sent_once(session: Engine
 async def test_no_answer_in_time_is_unproven(
     session: EngineSession, wire: BinanceWire, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(orders, "SEND_SECONDS", 0.2)
+    monkeypatch.setattr(sending, "SEND_SECONDS", 0.2)
     wire.hold = asyncio.Event()
     unproven = await session.submit(ticket(session))
     assert isinstance(unproven, Unproven)

@@ -3,77 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
-from uuid import uuid4
 
 import pytest
-from contracts.trading import OrderType, PositionAction, Side
+from contracts.trading import Side
+from perpetual_rig import CLOSE, OPEN, Connect, books, connect, elsewhere, ticket, traded
 from sandbox_rig import Sandbox
 from trading.adapters import upkeep
-from trading.adapters.engine import Engine
-from trading.adapters.markets import Markets
-from trading.adapters.session import EngineExchanges, EngineSession
-from trading.handlers.exchange import Accepted, Fill, OrderReport, OrderTicket, Refused, ReportStatus
+from trading.adapters.session import EngineSession
+from trading.handlers.exchange import Accepted, Fill, OrderReport, Refused, ReportStatus
 
-OPEN, CLOSE = PositionAction.OPEN, PositionAction.CLOSE
-
-type Connect = Callable[[], AbstractAsyncContextManager[EngineSession]]
-
-
-@pytest.fixture
-async def connect(engine: Engine, sandbox: Sandbox) -> Connect:
-    """Sessions of one account."""
-    account = await sandbox.admin("POST", "/accounts", {"balances": {}, "futures": "100000"})
-    keys = {f"binance_perpetual_api_{name}": account[f"api_{name}"] for name in ("key", "secret")}
-
-    @asynccontextmanager
-    async def connected() -> AsyncIterator[EngineSession]:
-        made = EngineExchanges(engine, Markets(engine)).session("master_account", "binance_perpetual", keys)
-        await made.start()
-        yield made
-        await made.stop()
-
-    return connected
-
-
-async def books(session: EngineSession, sandbox: Sandbox) -> dict[str, Any]:
-    """The exchange's own ledger of the account."""
-    ledger = await sandbox.admin("GET", f"/accounts/{session._fields['binance_perpetual_api_key']}/ledger")
-    return dict(ledger["futures"])
-
-
-def ticket(session: EngineSession, side: Side, amount: str, action: PositionAction, price: str | None = None) -> OrderTicket:
-    return OrderTicket(
-        order_id=session.client_order_id(uuid4()),
-        trading_pair="BTC-USDT",
-        side=side,
-        order_type=OrderType.MARKET if price is None else OrderType.LIMIT,
-        amount=Decimal(amount),
-        price=None if price is None else Decimal(price),
-        placed_at=datetime.now(UTC),
-        position_action=action,
-    )
-
-
-async def traded(session: EngineSession, side: Side, amount: str, action: PositionAction) -> list[Fill]:
-    """Take the market; what was pushed of it, which is what the exchange answers when asked."""
-    order = ticket(session, side, amount, action)
-    accepted = await session.submit(order)
-    assert isinstance(accepted, Accepted), accepted
-    pushed: list[Fill] = []
-    async with asyncio.timeout(60):
-        while sum(fill.amount for fill in pushed) < order.amount:
-            update = await session.updates.get()
-            if isinstance(update, Fill) and update.order_id == order.order_id:
-                pushed.append(update)
-    asked = await session.fills_of(replace(order, exchange_order_id=accepted.exchange_order_id))
-    assert asked == pushed
-    return pushed
+__all__ = ["connect"]
 
 
 async def set_mode(session: EngineSession, mode: str) -> None:
@@ -144,3 +86,54 @@ async def test_a_mode_that_is_changed_elsewhere_is_followed(
                 await asyncio.sleep(0.05)
         await traded(session, Side.SELL, "0.02", OPEN)
         assert [held["position_side"] for held in (await books(session, sandbox))["positions"]] == ["SHORT"]
+
+
+async def test_orders_placed_elsewhere_are_listed_told_and_read(connect: Connect, sandbox: Sandbox) -> None:
+    began = datetime.now(UTC) - timedelta(days=20)
+    async with connect() as session:
+        taken = await elsewhere(session, newClientOrderId="mine-1")
+        resting = await elsewhere(session, type="LIMIT", price="20000", timeInForce="GTC", newClientOrderId="mine-2")
+        listed = await session.open_orders()
+        assert listed is not None
+        assert [(order.client_order_id, order.price, order.status) for order in listed] == [
+            ("mine-2", Decimal(20000), ReportStatus.OPEN)
+        ]
+        history = await session.orders_since("BTC-USDT", began)
+        assert history is not None
+        assert [(order.client_order_id, order.exchange_order_id) for order in history] == [
+            ("mine-1", str(taken["orderId"])), ("mine-2", str(resting["orderId"])),
+        ]  # fmt: skip
+        pushed: list[Fill] = []
+        async with asyncio.timeout(60):
+            while sum(fill.amount for fill in pushed) < Decimal("0.01"):
+                update = await session.updates.get()
+                if isinstance(update, Fill):
+                    pushed.append(update)
+        read = await session.trades_since("BTC-USDT", began)
+        assert read == [replace(fill, order_id=None) for fill in pushed]
+        trades = (await books(session, sandbox))["trades"]
+        assert [(fill.trade_id, fill.is_maker) for fill in pushed] == [(str(trade["id"]), trade["maker"]) for trade in trades]
+
+
+async def met_itself(session: EngineSession) -> OrderReport:
+    """The end of an order ahead of the market maker's quotes after its own account sold to it, or the crowd did before."""
+    best = await session._engine_connector._api_get(path_url="v1/ticker/bookTicker", params={"symbol": "BTCUSDT"})
+    price = str(Decimal(best["bidPrice"]) + Decimal("0.1"))
+    order = ticket(session, Side.BUY, "0.01", OPEN, price)
+    assert isinstance(await session.submit(order), Accepted)
+    await elsewhere(session, side="SELL", type="LIMIT", price=price, timeInForce="IOC")
+    return await session.order_report(order)
+
+
+async def test_an_order_that_expires_in_a_match_is_cancelled_and_not_failed(connect: Connect) -> None:
+    async with connect() as session, asyncio.timeout(60):
+        report = await met_itself(session)
+        while report.reason != "EXPIRED_IN_MATCH":
+            report = await met_itself(session)
+        assert report.status is ReportStatus.CANCELLED
+
+
+async def test_an_order_that_does_not_exist_is_not_found(connect: Connect) -> None:
+    async with connect() as session:
+        report = await session.order_report(ticket(session, Side.BUY, "0.01", OPEN, "20000"))
+        assert report.status is ReportStatus.NOT_FOUND

@@ -16,6 +16,7 @@ CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "trading": (
         *get_args(trading.OrderEvent),
         *get_args(trading.SessionEvent),
+        *get_args(trading.PositionEvent),
         *get_args(trading.ExecutorEvent),
         *get_args(trading.HoldEvent),
         *get_args(trading.RiskEvent),

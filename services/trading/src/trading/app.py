@@ -17,6 +17,7 @@ from contracts.trading import (
     GetExecutorPerformance,
     GetOrderTypes,
     GetPositionHold,
+    GetPositions,
     GetRates,
     GetRiskLimits,
     GetSession,
@@ -25,6 +26,8 @@ from contracts.trading import (
     ListExecutorTypes,
     PlaceOrder,
     ProveCredential,
+    ReadPositionMode,
+    ReadPositions,
     RefreshBalances,
     RehearseCancel,
     RehearseOrder,
@@ -33,6 +36,8 @@ from contracts.trading import (
     SearchExecutors,
     SearchOrders,
     SearchTrades,
+    SetLeverage,
+    SetPositionMode,
     SetRiskLimits,
     StopExecutor,
     SummariseExecutors,
@@ -67,6 +72,7 @@ from trading.handlers.executors import Executors
 from trading.handlers.holds import Holds
 from trading.handlers.live import Pace
 from trading.handlers.measures import Measures
+from trading.handlers.position_queries import PositionQueries
 from trading.handlers.queries import Queries
 from trading.handlers.risk_limits import AccountLimits
 from trading.handlers.sessions import Sessions
@@ -78,6 +84,7 @@ from trading.views.executor_totals import ExecutorTotalsView
 from trading.views.executors import ExecutorsView
 from trading.views.holds import HoldsView
 from trading.views.orders import OrdersView
+from trading.views.positions import PositionsView
 from trading.views.sessions import SessionsView
 from trading.views.trades import TradesView
 
@@ -130,6 +137,7 @@ def build(settings: Settings) -> Service:
     _serve_sessions(service, sessions)
     _serve_limits(service, AccountLimits(log, service.bus))
     _serve_queries(service, Queries(log))
+    _serve_positions(service, PositionQueries(log, service.bus))
     _serve_connectors(service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), rates, sealer))
     return service
 
@@ -138,7 +146,7 @@ def _log(settings: Settings) -> EventLog:
     return EventLog(
         settings.database_url,
         context="trading",
-        views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView(), ExecutorTotalsView(), HoldsView()),
+        views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView(), ExecutorTotalsView(), HoldsView(), PositionsView()),
         tables=(credentials.metadata, totals.metadata, executor_figures.metadata),
         migrations=migrations.DIRECTORY,
     )
@@ -182,6 +190,11 @@ def _serve_queries(service: Service, queries: Queries) -> None:
     service.query(SearchOrders, queries.search_orders)
     service.query(SearchTrades, queries.search_trades)
     service.query(GetSession, queries.session)
+
+
+def _serve_positions(service: Service, queries: PositionQueries) -> None:
+    service.session_commands(ReadPositions, ReadPositionMode, SetPositionMode, SetLeverage)
+    service.query(GetPositions, queries.positions)
 
 
 def _serve_connectors(service: Service, connectors: Connectors) -> None:

@@ -10,10 +10,8 @@ from contracts import naming
 from contracts.accounts import CredentialUnknown, ListCredentials
 from contracts.message import TOKEN, Command, Message, Metadata, Query
 from contracts.rejections import Unavailable
-from contracts.trading import CancelOrder, CancelOrders, GetSession, PlaceOrder, RehearseCancel, RehearseOrder
+from contracts.trading import GetSession
 from service_kit.bus import NoAnswer, NoResponders, Response
-
-type SessionCommand = PlaceOrder | CancelOrder | CancelOrders | RehearseOrder | RehearseCancel
 
 
 class Messenger(Protocol):
@@ -75,7 +73,7 @@ class Requests:
                 self._copies.drop(command.context)
 
     async def session_command(
-        self, account: str, connector: str, command: Callable[[], SessionCommand], metadata: Metadata, *, timeout: float = 15
+        self, account: str, connector: str, command: Callable[[], Command], metadata: Metadata, *, timeout: float = 15
     ) -> Response:
         """The answer of the replica that holds the session of `account` and `connector`.
 

@@ -22,6 +22,7 @@ from gateway_api.rest import (
     health,
     idempotency,
     portfolio,
+    positions,
     risk,
     trading,
 )
@@ -39,9 +40,19 @@ FAMILIES = (
     connectors.router,
     portfolio.router,
     trading.router,
+    positions.router,
     executors.router,
     risk.router,
 )
+EXPOSED = (
+    REQUEST_ID,
+    idempotency.HEADER,
+    idempotency.REPLAYED,
+    "Retry-After",
+    portfolio.REFRESH_FAILED,
+    positions.LAST_KNOWN,
+)
+"""The headers that web pages may read."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +89,7 @@ def application(
         allow_credentials=cors.allow_credentials,
         allow_methods=cors.allow_methods,
         allow_headers=cors.allow_headers,
-        expose_headers=(REQUEST_ID, idempotency.HEADER, idempotency.REPLAYED, "Retry-After", portfolio.REFRESH_FAILED),
+        expose_headers=EXPOSED,
     )
     return RequestContext(
         Guard(

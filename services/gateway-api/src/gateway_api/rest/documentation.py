@@ -29,7 +29,7 @@ TAGS = [
     {"name": "Accounts", "description": "Accounts and their exchange credentials."},
     {"name": "Connectors", "description": "What the engine's connectors can do."},
     {"name": "Portfolio", "description": "Balances and their value, now and over time."},
-    {"name": "Trading", "description": "Orders and executions."},
+    {"name": "Trading", "description": "Orders, executions and positions."},
     {"name": "Executors", "description": "The engine's strategies that run on the server, and the positions they kept."},
 ]
 

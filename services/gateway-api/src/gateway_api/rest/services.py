@@ -8,7 +8,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from contracts.message import Command, Metadata, Query
-from contracts.trading import CancelOrder, CancelOrders, PlaceOrder, RehearseCancel, RehearseOrder
 
 from gateway_api.domain.limits import Allowance, Bounds
 from gateway_api.domain.repeats import Kept
@@ -48,7 +47,7 @@ class Services(Protocol):
         self,
         account: str,
         connector: str,
-        command: Callable[[], PlaceOrder | CancelOrder | CancelOrders | RehearseOrder | RehearseCancel],
+        command: Callable[[], Command],
         metadata: Metadata,
         *,
         timeout: float = 15,

@@ -159,6 +159,11 @@ class BalancesChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PositionsChanged:
+    """The exchange pushed that a position, its leverage or its mode is another; ask what they are."""
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected:
     """The user stream is down: fills may be missed until `Reconnected`."""
 
@@ -170,7 +175,7 @@ class Reconnected:
     """The user stream is up again: reconcile what was missed."""
 
 
-Update = Fill | OrderReport | BalancesChanged | Disconnected | Reconnected
+Update = Fill | OrderReport | BalancesChanged | PositionsChanged | Disconnected | Reconnected
 
 
 @dataclass(frozen=True, slots=True)

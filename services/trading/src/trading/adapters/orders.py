@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -10,14 +9,11 @@ from typing import Any
 
 from contracts.trading import PositionAction, Side
 
-from trading.adapters import outcome, throttle
+from trading.adapters import throttle
 from trading.adapters.derivative import is_derivative
-from trading.adapters.exchange import Accepted, OrderTicket, Outcome, Refused, Unproven
-from trading.adapters.reading import ENGINE_ERRORS, moment
-from trading.adapters.venue import Attempt, watching
-
-SEND_SECONDS = 20
-"""How long a submit or cancel may take, waiting for the exchange's rate limit included."""
+from trading.adapters.exchange import Accepted, OrderTicket, Outcome, Unproven
+from trading.adapters.reading import moment
+from trading.adapters.sending import sent
 
 UNKNOWN_ID = "UNKNOWN"
 """What the engine's connectors return for an exchange order id they did not get."""
@@ -61,11 +57,11 @@ class OrderDesk:
         """Place the order under its own id. `reference` stands in for the price of a market order where one is wanted."""
         self.adopt(order)
         with throttle.placing():
-            return await self._sent(self._place(order, reference), rest_only)
+            return await sent(self._place(order, reference), rest_only)
 
     async def cancel(self, order: OrderTicket) -> Outcome:
         """Cancel the order. One that could not be sent is unproven too: the wish to cancel stays and may be repeated."""
-        return await self._sent(self._cancel(order), rest_only=False)
+        return await sent(self._cancel(order), rest_only=False)
 
     async def _place(self, order: OrderTicket, reference: Decimal | None) -> Outcome:
         from hummingbot.core.data_type.common import OrderType, TradeType
@@ -95,21 +91,6 @@ class OrderDesk:
             "the exchange acknowledged the cancel and has not confirmed it" if done else "the cancel was not confirmed"
         )
 
-    async def _sent(self, call: Any, rest_only: bool) -> Outcome:
-        """Run one call and judge how it failed. A call cancelled inside is unproven; our own cancellation goes on."""
-        task = asyncio.current_task()
-        with watching() as attempt:
-            try:
-                async with asyncio.timeout(SEND_SECONDS):
-                    outcome_: Outcome = await call
-                    return outcome_
-            except asyncio.CancelledError:
-                if task is not None and task.cancelling():
-                    raise
-                return Unproven("the call was cancelled before the exchange answered")
-            except ENGINE_ERRORS as error:
-                return _judged(error, attempt, rest_only)
-
     def _track(self, order: OrderTicket) -> None:
         from hummingbot.core.data_type.common import OrderType, TradeType
 
@@ -134,9 +115,3 @@ class OrderDesk:
             return {}
         opens = order.position_action is PositionAction.OPEN
         return {"position_action": EnginePositionAction.OPEN if opens else EnginePositionAction.CLOSE}
-
-
-def _judged(error: BaseException, attempt: Attempt, rest_only: bool) -> Outcome:
-    if isinstance(error, TimeoutError) and rest_only and not attempt.acted:
-        return Refused(f"nothing was sent: no place in the exchange's rate limit within {SEND_SECONDS} s", "")
-    return outcome.judged(error, attempt, rest_only=rest_only)

@@ -20,7 +20,8 @@ from contracts.trading import OrderType
 
 from trading.adapters import connectors, order_ids, throttle
 from trading.adapters.binance import BinanceReading
-from trading.adapters.derivative import follow_position_mode, read_holdings
+from trading.adapters.binance_perpetual import BinanceDerivative, BinancePerpetualReading
+from trading.adapters.derivative import Derivative, follow_position_mode, is_derivative, read_holdings
 from trading.adapters.engine import Engine
 from trading.adapters.exchange import (
     BalancesChanged,
@@ -51,7 +52,8 @@ REREAD_SECONDS = 5.0
 NO_STEP = Decimal("1E-30")
 """The engine's increment of an exchange without one is 1E-56."""
 
-READINGS: Mapping[str, type[Reading]] = {"binance": BinanceReading}
+READINGS: Mapping[str, type[Reading]] = {"binance": BinanceReading, "binance_perpetual": BinancePerpetualReading}
+DERIVATIVES: Mapping[str, type[Derivative]] = {"binance_perpetual": BinanceDerivative}
 
 
 class EngineExchanges:
@@ -94,6 +96,7 @@ class EngineSession:
         self._desk: OrderDesk | None = None
         self._reading: Reading | None = None
         self._upkeep: Upkeep | None = None
+        self.derivative: Derivative | None = None
         self._read_at = -REREAD_SECONDS
         self._told: Mapping[str, TokenBalance] | None = None
 
@@ -107,6 +110,8 @@ class EngineSession:
         self._engine_connector = connector
         self._desk = OrderDesk(connector)
         self._reading = READINGS.get(self._setting.base_name(), Reading)(connector, self._desk.tracked)
+        if is_derivative(connector):
+            self.derivative = DERIVATIVES.get(self._setting.base_name(), Derivative)(connector)
         push = Push(connector, self._reading, self._desk.ticket, self._emit)
         push.install()
         self._upkeep = Upkeep(connector, push, self._load_market, self._emit)

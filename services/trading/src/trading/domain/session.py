@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar, assert_never
+from typing import Any, assert_never
 
 from contracts.accounts import OrdersOpen
-from contracts.message import Command
 from contracts.trading import (
     Balance,
     BalancesReported,
+    LeverageSet,
+    Position,
+    PositionEvent,
+    PositionModeSet,
+    PositionsReported,
     SessionEvent,
     SessionFailed,
     SessionReconciled,
@@ -20,6 +24,10 @@ from contracts.trading import (
     SessionStopped,
 )
 from eventlog.decider import Decider, SnapshotCodec
+
+from trading.domain import positions
+from trading.domain.internal import Internal
+from trading.domain.positions import PositionCommand, RecordLeverage, RecordMode, RecordPositions
 
 
 class Phase(StrEnum):
@@ -41,26 +49,17 @@ class Session:
     holder: str | None = None
     released: bool = False
     balances: tuple[Balance, ...] | None = None
+    positions: tuple[Position, ...] = ()
 
 
-class _Internal(Command):
-    """Never leaves the process."""
-
-    context: ClassVar[str] = "trading"
-    noun: ClassVar[str] = "session"
-
-    account: str
-    connector: str
-
-
-class Start(_Internal):
+class Start(Internal):
     """A holder of the lease begins to connect."""
 
     credential_version: int
     holder: str
 
 
-class RecordReconciled(_Internal):
+class RecordReconciled(Internal):
     """The session was compared with the exchange. `notable`: at a start or reconnect, so record it whatever was found."""
 
     orders_checked: int
@@ -69,35 +68,35 @@ class RecordReconciled(_Internal):
     notable: bool
 
 
-class Fail(_Internal):
+class Fail(Internal):
     """The session could not start or lost its exchange."""
 
     reason: str
 
 
-class Release(_Internal):
+class Release(Internal):
     """The session is to stop for good on this credential version. Refused: OrdersOpen unless forced."""
 
     open_orders: int
     force: bool
 
 
-class Stop(_Internal):
+class Stop(Internal):
     """The holder stopped."""
 
     reason: str
 
 
-class RecordBalances(_Internal):
+class RecordBalances(Internal):
     """All balances that are not zero, in any order."""
 
     balances: tuple[Balance, ...]
 
 
-SessionCommand = Start | RecordReconciled | Fail | Release | Stop | RecordBalances
+SessionCommand = Start | RecordReconciled | Fail | Release | Stop | RecordBalances | PositionCommand
 
 
-def decide(state: Session, command: SessionCommand) -> Sequence[SessionEvent]:
+def decide(state: Session, command: SessionCommand) -> Sequence[SessionEvent | PositionEvent]:  # noqa: C901 - one arm a command
     """The events of a command; none when nothing changed. Raises OrdersOpen."""
     account, connector = command.account, command.connector
     match command:
@@ -120,11 +119,13 @@ def decide(state: Session, command: SessionCommand) -> Sequence[SessionEvent]:
             if balances == state.balances:
                 return []
             return [BalancesReported(account=account, connector=connector, balances=balances)]
+        case RecordPositions() | RecordMode() | RecordLeverage():
+            return positions.decide(state.positions, command)
         case _:
             assert_never(command)
 
 
-def evolve(state: Session, event: SessionEvent) -> Session:
+def evolve(state: Session, event: SessionEvent | PositionEvent) -> Session:
     """The state after one event."""
     match event:
         case SessionStarted():
@@ -146,6 +147,10 @@ def evolve(state: Session, event: SessionEvent) -> Session:
             return replace(state, phase=Phase.STOPPED, reason=event.reason)
         case BalancesReported():
             return replace(state, balances=event.balances)
+        case PositionsReported():
+            return replace(state, positions=event.positions)
+        case PositionModeSet() | LeverageSet():
+            return state
         case _:
             assert_never(event)
 
@@ -196,15 +201,17 @@ def _encode(state: Session) -> dict[str, Any]:
         "holder": state.holder,
         "released": state.released,
         "balances": balances,
+        "positions": [position.model_dump(mode="json") for position in state.positions],
     }
 
 
 def _decode(kept: dict[str, Any]) -> Session:
     balances = kept["balances"]
     read = None if balances is None else tuple(Balance.model_validate(balance) for balance in balances)
-    return Session(**{**kept, "phase": Phase(kept["phase"]), "balances": read})
+    held = tuple(Position.model_validate(position) for position in kept["positions"])
+    return Session(**{**kept, "phase": Phase(kept["phase"]), "balances": read, "positions": held})
 
 
-SESSION: Decider[Session, SessionCommand, SessionEvent] = Decider(
-    initial=Session(), decide=decide, evolve=evolve, snapshots=SnapshotCodec(encode=_encode, decode=_decode)
+SESSION: Decider[Session, SessionCommand, SessionEvent | PositionEvent] = Decider(
+    initial=Session(), decide=decide, evolve=evolve, snapshots=SnapshotCodec(encode=_encode, decode=_decode, version=2)
 )

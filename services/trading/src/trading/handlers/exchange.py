@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Protocol
 from uuid import UUID
 
-from contracts.trading import OrderType
+from contracts.trading import OrderType, Position, PositionMode
 
 from trading.adapters.exchange import (
     Accepted,
@@ -26,6 +26,7 @@ from trading.adapters.exchange import (
     OrderReport,
     OrderTicket,
     Outcome,
+    PositionsChanged,
     Reconnected,
     Refused,
     ReportStatus,
@@ -41,6 +42,7 @@ __all__ = [
     "ConfigField",
     "ConnectorCatalogue",
     "CredentialProver",
+    "Derivative",
     "Disconnected",
     "ExchangeOrder",
     "ExchangeSession",
@@ -50,6 +52,7 @@ __all__ = [
     "OrderReport",
     "OrderTicket",
     "Outcome",
+    "PositionsChanged",
     "Rates",
     "Reconnected",
     "Refused",
@@ -59,6 +62,27 @@ __all__ = [
     "Unproven",
     "Update",
 ]
+
+
+class Derivative(Protocol):
+    """What a session on a derivatives exchange can do beyond orders."""
+
+    @property
+    def modes(self) -> Sequence[PositionMode]:
+        """The position modes the connector knows."""
+
+    @property
+    def mode(self) -> PositionMode | None:
+        """The account's mode as last read: the one orders are written in; None where the exchange does not tell it."""
+
+    async def positions(self) -> list[Position]:
+        """All open positions, asked from the exchange now."""
+
+    async def set_mode(self, mode: PositionMode) -> Outcome:
+        """Change the account's mode, and write orders in it from then on. Never raises for what the exchange does."""
+
+    async def set_leverage(self, trading_pair: str, leverage: int) -> Outcome:
+        """Change the leverage of a pair. Never raises for what the exchange does."""
 
 
 class ExchangeSession(Protocol):
@@ -79,6 +103,10 @@ class ExchangeSession(Protocol):
 
     def ready(self) -> str | None:
         """None when orders can be placed, else what is missing."""
+
+    @property
+    def derivative(self) -> Derivative | None:
+        """What it can do with positions; None on spot, and before `start`."""
 
     @property
     def trading_rules(self) -> Mapping[str, TradingRule]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from contracts import naming
 from contracts.message import Command, Event, Metadata
 from contracts.rejections import Unavailable
-from contracts.trading import OrderEvent, OrderFilled, OrderType, PositionAction, SessionEvent, Side
+from contracts.trading import OrderEvent, OrderFilled, OrderType, PositionAction, PositionEvent, SessionEvent, Side
 from eventlog.decider import Decider
 from eventlog.errors import Fenced
 from eventlog.execute import Executed, execute, load
@@ -40,6 +40,7 @@ class Pace:
     `settle`: after which nothing of ours can still be on its way to the exchange; longer than the exchange's receive window.
     `patience`: how long an order may wait for its place in the exchange's rate limits; one that would wait longer is refused.
     `fills_late`: how long executions may trail the report they belong to.
+    `balances`: the least time between two reports of balances, and of positions. `positions`: how often they are asked for.
     `overlap`: how far before the last reconciliation the trade history is read again.
     """
 
@@ -49,6 +50,7 @@ class Pace:
     ask: float = 0.5
     ask_longest: float = 5.0
     balances: float = 1.0
+    positions: float = 30.0
     overlap: float = 300.0
     checkpoint: float = 3600.0
     drain: float = 2.0
@@ -188,6 +190,7 @@ class Live:
         self.pairs: set[str] = set()
         self.reconcile_now = asyncio.Event()
         self.balances_changed = asyncio.Event()
+        self.positions_changed = asyncio.Event()
         self.heard: dict[str, Callable[[], None]] = {}
         self.watch: Watch | None = None
 
@@ -217,10 +220,12 @@ class Live:
                         self.watch.filled(tracked, event)
         return done.events
 
-    async def record_session(self, command: SessionCommand) -> Executed[Session, SessionEvent]:
+    async def record_session(
+        self, command: SessionCommand, metadata: Metadata | None = None
+    ) -> Executed[Session, SessionEvent | PositionEvent]:
         """Store what follows for the session itself."""
-        stream = session_stream(self.account, self.connector)
-        return await stored(self.log, SESSION, stream, command, fence=self.fence, metadata=Metadata(actor="trading"))
+        stream, metadata = session_stream(self.account, self.connector), metadata or Metadata(actor="trading")
+        return await stored(self.log, SESSION, stream, command, fence=self.fence, metadata=metadata)
 
     def follow(self, tracked: Tracked, state: Order) -> None:
         """Take over an order's newest state."""

@@ -34,6 +34,7 @@ from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
 from trading.handlers.outcomes import Outcomes
+from trading.handlers.positions import Positions
 from trading.handlers.reconcile import Reconciliation
 from trading.handlers.rehearsal import Rehearsal
 from trading.handlers.risk import RiskGuard
@@ -220,6 +221,8 @@ class SessionRunner:
         tasks.create_task(risk.facts.keep())
         orders = Orders(live, outcomes, risk)
         rehearsal = Rehearsal(live, orders, risk)
+        positions = Positions(live)
+        tasks.create_task(positions.keep())
         served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
             PlaceOrder: orders.place,
             CancelOrder: orders.cancel,
@@ -228,6 +231,7 @@ class SessionRunner:
             RehearseCancel: rehearsal.cancel,
             RefreshBalances: orders.refresh_balances,
             ReleaseSession: self.release,
+            **positions.served(),
         }
 
         async def serve(command: type[Command], handler: Callable[[Any, Metadata], Awaitable[Reply]]) -> None:

@@ -12,7 +12,16 @@ from contracts.rejections import Unavailable
 from eventlog.errors import Fenced
 
 from trading.domain.order import ORDER
-from trading.handlers.exchange import BalancesChanged, Disconnected, Fill, OrderReport, Reconnected, ReportStatus, Update
+from trading.handlers.exchange import (
+    BalancesChanged,
+    Disconnected,
+    Fill,
+    OrderReport,
+    PositionsChanged,
+    Reconnected,
+    ReportStatus,
+    Update,
+)
 from trading.handlers.live import STORE_AGAIN_SECONDS, Live, Tracked
 from trading.handlers.orders import record_balances
 from trading.handlers.outcomes import Outcomes, heard
@@ -63,6 +72,8 @@ class Updates:
                 orders.setdefault(update.order_id or f"exchange {update.exchange_order_id}", []).append(update)
             case BalancesChanged():
                 self._live.balances_changed.set()
+            case PositionsChanged():
+                self._live.positions_changed.set()
             case Disconnected():
                 logger.warning("user stream lost: %s", update.reason, extra=self._fields())
             case Reconnected():

@@ -1,0 +1,45 @@
+"""Answers of /trading about positions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from contracts.trading import PositionSide
+from pydantic import BaseModel, Field
+
+from gateway_api.views.trading import Pagination
+
+
+class Position(BaseModel):
+    """An open position on the exchange."""
+
+    account_name: str
+    connector_name: str
+    trading_pair: str
+    side: PositionSide
+    amount: float = Field(description="In the base token; negative when short.")
+    entry_price: float | None
+    unrealized_pnl: float | None = Field(description="At the mark price.")
+    leverage: float | None
+
+
+class PositionPage(BaseModel):
+    """A page of positions, by account, connector, pair and side."""
+
+    data: list[Position]
+    pagination: Pagination
+
+
+class PositionModeResponse(BaseModel):
+    """The position mode of an account; UNKNOWN while its session does not run."""
+
+    position_mode: Literal["HEDGE", "ONEWAY", "UNKNOWN"]
+    connector: str
+    account: str
+
+
+class SettingResponse(BaseModel):
+    """The exchange has the setting."""
+
+    status: Literal["success"] = "success"
+    message: str = Field(examples=["Leverage for BTC-USDT set to 10 on binance_perpetual"])

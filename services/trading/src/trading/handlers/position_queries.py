@@ -1,0 +1,60 @@
+"""The read side of positions: this moment's from the sessions' holders, and the last known where one does not answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+from contracts import naming
+from contracts.message import Metadata
+from contracts.rejections import Rejection, Unavailable
+from contracts.trading import (
+    GetPositions,
+    Position,
+    PositionsRead,
+    ReadPositions,
+)
+from service_kit.bus import Bus, InternalError
+
+from trading.views.paging import Rows
+from trading.views.positions import Session, last_known, position_page, position_sessions
+
+logger = logging.getLogger(__name__)
+
+ASK_SECONDS = 5.0
+"""How long a page of positions waits for the slowest session."""
+
+UNANSWERED = (Rejection, Unavailable, InternalError)
+
+
+class PositionQueries:
+    """Answers with the final JSON."""
+
+    def __init__(self, rows: Rows, bus: Bus) -> None:
+        self._rows = rows
+        self._bus = bus
+
+    async def positions(self, query: GetPositions, metadata: Metadata) -> bytes:
+        """A page of positions, and which sessions' are only the last known. Refused: CursorInvalid."""
+        sessions = await position_sessions(self._rows, query)
+        answers = await asyncio.gather(*(self._ask(session, metadata) for session in sessions))
+        held = {session: answer for session, answer in zip(sessions, answers, strict=True) if answer is not None}
+        silent = [session for session in sessions if session not in held]
+        if silent:
+            held |= await last_known(self._rows, silent)
+        page = position_page(query, held)
+        names = json.dumps([".".join(session) for session in silent]).encode()
+        return b'{"page":' + page + b',"last_known":' + names + b"}"
+
+    async def _ask(self, session: Session, metadata: Metadata) -> tuple[Position, ...] | None:
+        """The session's positions now; None when it does not tell."""
+        account, connector = session
+        subject = naming.session_command_subject(account, connector, ReadPositions)
+        command = ReadPositions(account=account, connector=connector)
+        try:
+            read = await self._bus.command(command, PositionsRead, metadata.caused(), subject=subject, timeout=ASK_SECONDS)
+        except UNANSWERED as error:
+            logger.info("positions were not told: %s", error, extra={"account": account, "connector": connector})
+            return None
+        return read.positions
