@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from contracts.accounts import OrdersOpen
 from contracts.message import Event
 from contracts.trading import (
     CloseType,
@@ -25,12 +26,14 @@ from contracts.trading import (
     OrderRejected,
     OrderSubmitted,
     OrderType,
+    SessionReleased,
     Side,
 )
 from eventlog.scenario import Scenario
 from trading.domain.executor import EXECUTOR, Begin, Close, Create, Progress, RequestStop
 from trading.domain.executor_orders import News, Picture, Seen, exposure, news, picture, told_of
 from trading.domain.executor_result import earned, fills, residue
+from trading.domain.session import SESSION, Release
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 13, tzinfo=UTC)
@@ -206,3 +209,10 @@ def test_what_it_earned_is_sold_less_bought_less_fees() -> None:
         "cum_fees_quote": Decimal("0.42"),
         "filled_amount_quote": Decimal(420),
     }
+
+
+def test_a_session_on_which_executors_run_is_not_let_go_unless_forced() -> None:
+    release = Release(account="main", connector="binance", open_orders=0, executors=2, force=False)
+    Scenario(SESSION).given().when(release).then_rejected(OrdersOpen)
+    forced = release.model_copy(update={"force": True})
+    Scenario(SESSION).given().when(forced).then(SessionReleased(account="main", connector="binance"))

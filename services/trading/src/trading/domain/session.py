@@ -75,9 +75,13 @@ class Fail(Internal):
 
 
 class Release(Internal):
-    """The session is to stop for good on this credential version. Refused: OrdersOpen unless forced."""
+    """The session is to stop for good on this credential version. Refused: OrdersOpen unless forced.
+
+    `executors`: how many trade on it, and may place orders at any moment.
+    """
 
     open_orders: int
+    executors: int = 0
     force: bool
 
 
@@ -184,6 +188,9 @@ def _reconciled(state: Session, command: RecordReconciled) -> list[SessionEvent]
 
 
 def _release(state: Session, command: Release) -> list[SessionEvent]:
+    if command.executors and not command.force:
+        detail = f"{command.executors} executors run on {command.account} {command.connector}; stop them or use force"
+        raise OrdersOpen(detail)
     if command.open_orders and not command.force:
         detail = f"{command.open_orders} orders are open on {command.account} {command.connector}; cancel them or use force"
         raise OrdersOpen(detail)

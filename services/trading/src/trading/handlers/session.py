@@ -40,6 +40,7 @@ from trading.handlers.rehearsal import Rehearsal
 from trading.handlers.risk import RiskGuard
 from trading.handlers.surroundings import Lease, Stoppable, Surroundings
 from trading.handlers.updates import Updates
+from trading.views.executors import executors_on
 from trading.views.order_book import SessionOrders
 from trading.views.sessions import complete_until
 
@@ -281,8 +282,8 @@ class SessionRunner:
 async def record_release(log: EventLog, command: ReleaseSession, metadata: Metadata) -> None:
     """Record that a session is to stop, whether or not it runs. Refused: OrdersOpen unless forced."""
     account, connector = command.account, command.connector
-    count = await SessionOrders(log, account, connector).count_open()
-    release = Release(account=account, connector=connector, open_orders=count, force=command.force)
+    count, running = await SessionOrders(log, account, connector).count_open(), await executors_on(log, account, connector)
+    release = Release(account=account, connector=connector, open_orders=count, executors=running, force=command.force)
     await execute(log, SESSION, session_stream(account, connector), release, metadata)
 
 

@@ -162,6 +162,11 @@ async def open_executors(log: EventLog) -> list[OpenExecutor]:
     return [OpenExecutor(row["executor_id"], row["account"], tuple(row["connectors"]), row["stopping"]) for row in rows]
 
 
+async def executors_on(log: EventLog, account: str, connector: str) -> int:
+    """How many executors that are not closed trade on a session. Raises Unavailable."""
+    return sum(each.account == account and connector in each.connectors for each in await open_executors(log))
+
+
 async def unrecorded_holds(log: EventLog) -> list[str]:
     """The executors that ended with a position kept which is not a hold yet. Raises Unavailable."""
     return [row["executor_id"] for row in await log.fetch("SELECT executor_id FROM executors WHERE holds_recorded < holds_due")]
