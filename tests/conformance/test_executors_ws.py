@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 from collections.abc import AsyncIterator, Awaitable
 from typing import Any
 
@@ -77,9 +78,10 @@ async def test_an_executor_shows_and_its_end_does(target: Target, trader: str) -
         "price": "10000",
     }
     async with opened(target) as (client, socket):
-        await socket.subscribe_executors(0.5, {"account_name": trader})
+        controller = f"c_{secrets.token_hex(4)}"
+        await socket.subscribe_executors(0.5, {"account_name": trader, "controller_id": controller})
         assert (await frame(socket, "executors"))["data"] == []
-        created = await client.executors.create_executor(config, account_name=trader)
+        created = await client.executors.create_executor(config, trader, controller)
         id_ = created["executor_id"]
         shown = await frame(socket, "executors")
         assert ([item["executor_id"] for item in shown["data"]], shown["total_count"]) == ([id_], 1)
@@ -89,7 +91,7 @@ async def test_an_executor_shows_and_its_end_does(target: Target, trader: str) -
         detail = await socket.subscribe_executor_detail(id_)
         ended = await frame(socket, "executor_detail")
         assert (ended["subscription_id"], ended["data"]["status"]) == (detail, "TERMINATED")
-        searched = await client.executors.search_executors(account_names=[trader])
+        searched = await client.executors.search_executors(controller_ids=[controller])
         assert shown["data"] == searched["data"]
 
 
