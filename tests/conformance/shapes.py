@@ -176,6 +176,12 @@ EXECUTOR = {
     "config": dict,
     "custom_info": dict,
 }
+EXECUTOR_LOGS = {
+    "executor_id": str,
+    "logs": [{"timestamp": iso_time, "level": str, "message": str, "exc_info?": str}],
+    "total_count": int,
+    "cursor": int,
+}
 EXECUTOR_SUMMARY = {
     "total_active": int,
     "total_pnl_quote": number,

@@ -15,6 +15,7 @@ from tests.conformance.conftest import CONNECTOR, PAIR, Target
 from tests.conformance.shapes import (
     EXECUTOR,
     EXECUTOR_CREATED,
+    EXECUTOR_LOGS,
     EXECUTOR_PERFORMANCE,
     EXECUTOR_SUMMARY,
     POSITION_HOLD,
@@ -48,8 +49,12 @@ def ended(client: Any, executor_id: str) -> dict[str, Any]:
     return found
 
 
+def messages(client: Any, executor_id: str) -> list[str]:
+    return [entry["message"] for entry in client.executors.get_executor_logs(executor_id)["logs"]]
+
+
 def test_a_position_that_is_kept_becomes_a_hold_that_is_cleared_and_begun_again(
-    client: Any, trader: str, controller: str
+    client: Any, target: Target, trader: str, controller: str
 ) -> None:
     for _ in range(2):
         config = {**POSITION, "triple_barrier_config": {"open_order_type": 1}}
@@ -64,6 +69,11 @@ def test_a_position_that_is_kept_becomes_a_hold_that_is_cleared_and_begun_again(
         assert answer == {"executor_id": id_, "status": "stopping", "keep_position": True}
         executor = ended(client, id_)
         check(executor, EXECUTOR)
+        eventually(lambda: "closed: POSITION_HOLD" in messages(client, id_), "its log is complete", 60)  # noqa: B023
+        assert {f"created by {target.username} as position_executor", "started by trading"} & set(messages(client, id_))
+        newest = client.executors.get_executor_logs(id_, limit=1, level="info")
+        check(newest, EXECUTOR_LOGS)
+        assert newest["total_count"] > 1
         assert (executor["close_type"], executor["side"], executor["controller_id"]) == ("POSITION_HOLD", "BUY", controller)
         eventually(lambda: client.executors.get_positions_summary(controller)["total_positions"] == 1, "it is held", 60)
         hold = client.executors.get_position_held(CONNECTOR, PAIR, trader, controller)
@@ -110,7 +120,7 @@ def test_executors_on_two_markets_answer_201_with_the_first(
     found = client.executors.search_executors(controller_ids=[controller])["data"]
     assert [each["executor_id"] for each in found] == [created["executor_id"]]
     client.executors.stop_executor(created["executor_id"])
-    assert ended(client, created["executor_id"])["side"] is None
+    assert client.executors.get_executor(created["executor_id"])["side"] is None
 
 
 def test_search_pages_and_filters(client: Any, trader: str, controller: str) -> None:

@@ -14,6 +14,7 @@ from contracts.trading import (
     GetConfigMap,
     GetExecutor,
     GetExecutorConfigSchema,
+    GetExecutorLogs,
     GetExecutorPerformance,
     GetOrderTypes,
     GetPositionHold,
@@ -78,7 +79,7 @@ from trading.handlers.risk_limits import AccountLimits
 from trading.handlers.sessions import Sessions
 from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
-from trading.views import credentials, executor_figures, totals
+from trading.views import credentials, executor_figures, executor_logs, totals
 from trading.views.credentials import CredentialsView
 from trading.views.executor_totals import ExecutorTotalsView
 from trading.views.executors import ExecutorsView
@@ -147,16 +148,18 @@ def _log(settings: Settings) -> EventLog:
         settings.database_url,
         context="trading",
         views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView(), ExecutorTotalsView(), HoldsView(), PositionsView()),
-        tables=(credentials.metadata, totals.metadata, executor_figures.metadata),
+        tables=(credentials.metadata, totals.metadata, executor_figures.metadata, executor_logs.metadata),
         migrations=migrations.DIRECTORY,
     )
 
 
 def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, sessions: Sessions, replica: str) -> None:
     executors = Executors(log, engine, engine, sessions, replica, Supervisor(service.crashed))
+    service.on_start(executors.lines.attach)
     service.on_stop(executors.shut)
     service.on_stop(engine.stop)
     service.task("executors", executors.keep)
+    service.task("executor figures", executors.watch)
     service.command(CreateExecutor, executors.create)
     service.command(StopExecutor, executors.stop)
 
@@ -176,6 +179,7 @@ def _serve_executor_queries(service: Service, queries: ExecutorQueries) -> None:
     service.tell_changes(pace=TOLD_TOGETHER)
     service.query(SearchExecutors, queries.search)
     service.query(GetExecutor, queries.get)
+    service.query(GetExecutorLogs, queries.logs)
     service.query(SummariseExecutors, queries.summarise)
     service.query(GetExecutorPerformance, queries.performance)
     service.query(ListExecutorTypes, queries.types)

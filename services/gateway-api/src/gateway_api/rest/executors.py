@@ -13,6 +13,7 @@ from contracts.trading import (
     ExecutorType,
     GetExecutor,
     GetExecutorConfigSchema,
+    GetExecutorLogs,
     GetExecutorPerformance,
     GetPositionHold,
     ListExecutorTypes,
@@ -34,6 +35,7 @@ from gateway_api.views.executors import (
     CreateExecutorResponse,
     Executor,
     ExecutorConfigSchema,
+    ExecutorLogs,
     ExecutorPage,
     ExecutorsSummary,
     ExecutorTypes,
@@ -242,6 +244,21 @@ async def clear_position_held(
 async def get_executor(executor_id: ExecutorId, bus: Bus, metadata: Reading) -> Response:
     """Its configuration, state and figures."""
     return relayed(await bus.query(GetExecutor(executor_id=executor_id), metadata))
+
+
+@router.get("/{executor_id}/logs", response_model=ExecutorLogs, summary="An executor's log")
+async def get_executor_logs(
+    executor_id: ExecutorId,
+    bus: Bus,
+    metadata: Reading,
+    level: Annotated[Text | None, Query(description="Only lines of this level.", examples=["ERROR"])] = None,
+    limit: Annotated[int, Query(ge=1, le=1000, description="Lines of a page.")] = 50,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**63 - 1, description="`cursor` of an earlier answer: the lines that follow.")
+    ] = None,
+) -> Response:
+    """The newest lines, or those after a cursor, newest last; none for an unknown executor. The last 5000 are kept."""
+    return relayed(await bus.query(GetExecutorLogs(executor_id=executor_id, level=level, limit=limit, after=after), metadata))
 
 
 @router.post(

@@ -92,6 +92,24 @@ class Executor(BaseModel):
     custom_info: dict[str, Any]
 
 
+class LogLine(BaseModel):
+    """One line; `exc_info` is there when an exception was logged."""
+
+    timestamp: str
+    level: str
+    message: str
+    exc_info: str | None = None
+
+
+class ExecutorLogs(BaseModel):
+    """A page of a log. `total_count` counts what is kept of the level; `cursor` leads on."""
+
+    executor_id: str
+    logs: list[LogLine]
+    total_count: int
+    cursor: int
+
+
 class ExecutorPage(BaseModel):
     """A page of executors, newest first."""
 

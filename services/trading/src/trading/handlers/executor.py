@@ -23,10 +23,12 @@ from trading.domain.executor import EXECUTOR, Begin, Executor, ExecutorCommand, 
 from trading.domain.executor_orders import Role, Seen
 from trading.handlers.executor_close import Closing, never_ran
 from trading.handlers.executor_engine import Absent, Ended, ExecutorEngine, LiveExecutor
+from trading.handlers.executor_figures import sampled
 from trading.handlers.executor_orders import Followed, OrderBook, shown, unsent, wanted_of
 from trading.handlers.executor_posts import Post
 from trading.handlers.executor_telling import tell
 from trading.handlers.live import stored
+from trading.views.executor_figures import Sample
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Performance:
         self._blind = False
         self._poked_at = -POKE_SECONDS
         self._orders: OrderBook | None = None
+        self._live: LiveExecutor | None = None
 
     async def run(self, executor_id: str) -> None:
         """Drive it until it is closed. Raises Unavailable and Fenced; run again, it goes on where it stood."""
@@ -100,15 +103,24 @@ class Performance:
             executor = await self._built(created, orders)
             if executor is None:
                 return
+            self._live = executor
             await (self._first(created, executor) if progress is None else self._resume(created, executor, orders, progress))
             await self._drive(created, executor, orders)
             await self._end(created, executor, orders)
         finally:
+            self._live = None
             await self._engine.leave(created)
 
     async def _end(self, created: ExecutorCreated, executor: Ended, orders: OrderBook) -> None:
         closing = Closing(created, orders, self._posts, lambda: self._store(created, executor, orders))
-        await self._record(await closing.finish(executor, lambda: self._state, self._record))
+        end = await closing.finish(executor, lambda: self._state, self._record)
+        await self._record(end)
+        logger.info("closed: %s%s", end.close_type.value, f", {end.reason}" if end.reason else "")
+
+    def sample(self) -> Sample | None:
+        """Its figures now; None while it does not run, or at a moment in which the engine's object cannot tell."""
+        created, executor = self._state.created, self._live
+        return None if created is None or executor is None else sampled(created.executor_id, executor)
 
     async def _built(self, created: ExecutorCreated, orders: OrderBook) -> LiveExecutor | None:
         """The engine's object; None when its class refuses the configuration, which closes a new executor."""
@@ -136,6 +148,7 @@ class Performance:
 
     async def _first(self, created: ExecutorCreated, executor: LiveExecutor) -> None:
         await self._record(Begin(executor_id=created.executor_id, holder=self._holder, time=utc_now()))
+        logger.info("started by %s", self._holder)
         await executor.begin()
 
     async def _resume(
@@ -151,6 +164,7 @@ class Performance:
             time=utc_now(),
         )
         await self._record(taken)
+        logger.info("resumed by %s: %s orders adopted, %s fills found", self._holder, adopted, recovered)
 
     async def _adopt(self, orders: OrderBook, progress: ExecutorProgressed | None) -> tuple[int, int]:
         """Follow the orders it was not told the end of; how many are open, and how many executions it was not told of."""
@@ -249,6 +263,7 @@ class Performance:
         if stop is None or stop.keep_position is self._stop_told:
             return
         if executor.status is not ExecutorStatus.SHUTTING_DOWN:
+            logger.info("stopping, %s: %s", stop.reason, "keeps its position" if stop.keep_position else "closes its position")
             executor.early_stop(keep_position=stop.keep_position)
         self._stop_told = stop.keep_position
 

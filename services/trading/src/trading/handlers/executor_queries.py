@@ -8,6 +8,7 @@ from contracts.message import Metadata
 from contracts.trading import (
     GetExecutor,
     GetExecutorConfigSchema,
+    GetExecutorLogs,
     GetExecutorPerformance,
     ListExecutorTypes,
     SearchExecutors,
@@ -17,6 +18,7 @@ from pydantic_core import to_json
 from service_kit.changes import Keepable
 
 from trading.handlers.holds import Holds
+from trading.views.executor_logs import executor_log
 from trading.views.executor_pages import get_executor, search_executors
 from trading.views.executor_report import executor_performance, summarise_executors
 from trading.views.paging import Rows
@@ -52,6 +54,10 @@ class ExecutorQueries:
     async def get(self, query: GetExecutor, _metadata: Metadata) -> Keepable:
         """One executor. Refused: ExecutorUnknown."""
         return Keepable(await get_executor(self._rows, query), KEPT)
+
+    async def logs(self, query: GetExecutorLogs, _metadata: Metadata) -> bytes:
+        """Lines of one executor's log."""
+        return await executor_log(self._rows, query)
 
     async def summarise(self, _query: SummariseExecutors, _metadata: Metadata) -> Keepable:
         """Totals over active executors."""

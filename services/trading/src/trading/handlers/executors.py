@@ -33,14 +33,17 @@ from trading.domain.session import Phase
 from trading.handlers.endings import leaves
 from trading.handlers.executor import Performance, executor_stream
 from trading.handlers.executor_engine import ExecutorEngine
+from trading.handlers.executor_log import ExecutorLog, logged_as
 from trading.handlers.executor_posts import Post
 from trading.handlers.holds import record_holds
+from trading.views.executor_figures import keep_samples
 from trading.views.executors import OpenExecutor, open_executors
 from trading.views.sessions import session_state
 
 logger = logging.getLogger(__name__)
 
 COMPARE_SECONDS = 0.5
+SAMPLE_SECONDS = 2.0
 
 
 class ExecutorTypes(Protocol):
@@ -77,6 +80,7 @@ class Executors:
         self, log: EventLog, types: ExecutorTypes, engine: ExecutorEngine, posts: Posts, holder: str, supervisor: Supervisor
     ) -> None:
         self._log = log
+        self.lines = ExecutorLog(log)
         self._types = types
         self._engine = engine
         self._posts = posts
@@ -99,6 +103,9 @@ class Executors:
             await self._check_session(command.account, connector)
         created = _created(command, id_, type_, markets, config, now)
         done = await execute(self._log, EXECUTOR, executor_stream(id_), Create(executor_id=id_, created=created), metadata)
+        if not done.repeated:
+            with logged_as(id_):
+                logger.info("created by %s as %s", metadata.actor, type_.value)
         self._compare_now.set()
         stored = done.state.created or created
         return ExecutorAccepted(
@@ -126,12 +133,13 @@ class Executors:
         return ExecutorStopping(executor_id=command.executor_id, keep_position=command.keep_position)
 
     async def keep(self) -> None:
-        """Compare what should run with what runs, for ever."""
+        """Compare what should run with what runs, and store what executors logged, for ever."""
         while True:
             self._compare_now.clear()
             try:
                 await self.compare()
                 await record_holds(self._log)
+                await self.lines.write()
             except Unavailable as error:
                 logger.warning("executors cannot be read: %s", error.detail)
             try:
@@ -155,9 +163,24 @@ class Executors:
             if posts_here is not None and executor_id not in self._running:
                 self._start(each, posts_here)
 
+    async def watch(self) -> None:
+        """Keep the figures of the executors that run here, for ever."""
+        while True:
+            await asyncio.sleep(SAMPLE_SECONDS)
+            samples = [performance.sample() for performance, _ in self._running.values()]
+            try:
+                await keep_samples(self._log, [sample for sample in samples if sample is not None])
+            except Unavailable as error:
+                logger.warning("figures of executors cannot be kept: %s", error.detail)
+
     async def shut(self) -> None:
         """Let go of all; another replica, or this one when it is back, goes on where they stood."""
         await asyncio.gather(*(self._let_go(executor_id) for executor_id in list(self._running)))
+        await self.lines.detach()
+        try:
+            await self.lines.write()
+        except Unavailable as error:
+            logger.warning("the last lines of executors cannot be kept: %s", error.detail)
 
     def _posts_of(self, each: OpenExecutor) -> tuple[Post, ...] | None:
         found = tuple(self._posts.post(each.account, connector) for connector in each.connectors)
@@ -182,7 +205,8 @@ class Executors:
                     logger.warning("executor %s waits: %s", each.executor_id, group.exceptions[0])
                     await asyncio.sleep(COMPARE_SECONDS)
 
-        self._supervisor.start(f"executor {each.executor_id}", perform)
+        with logged_as(each.executor_id):
+            self._supervisor.start(f"executor {each.executor_id}", perform)
 
     async def _let_go(self, executor_id: str) -> None:
         self._running.pop(executor_id, None)

@@ -59,5 +59,5 @@ async def keep_samples(rows: Rows, samples: Sequence[Sample]) -> None:
         [each.figures[name] for each in samples]
         for name in ("net_pnl_quote", "net_pnl_pct", "cum_fees_quote", "filled_amount_quote")
     ]
-    infos = [to_json(each.custom_info).decode() for each in samples]
+    infos = [to_json(each.custom_info, inf_nan_mode="null").decode() for each in samples]
     await rows.fetch(_KEEP, [each.executor_id for each in samples], *columns, infos)

@@ -215,7 +215,7 @@ def _closed(event: ExecutorClosed, recorded: Recorded) -> Write:
         net_pnl_pct=event.net_pnl_pct,
         cum_fees_quote=event.cum_fees_quote,
         filled_amount_quote=event.filled_amount_quote,
-        custom_info=to_json(event.custom_info).decode(),
+        custom_info=to_json(event.custom_info, inf_nan_mode="null").decode(),
         reason=event.reason,
         holds_due=len({(each.connector, each.trading_pair) for each in event.held}),
         at=recorded.recorded_at,
