@@ -13,7 +13,14 @@ from tests.conformance.shapes import VALIDATION, check
 
 OPERATIONS: list[dict[str, Any]] = json.loads((Path(__file__).parent / "operations.json").read_text())
 AUTHENTICATED = [(each["method"], each["path"]) for each in OPERATIONS if each["authenticated"]]
-NAMES = {"{account_name}": "master_account", "{connector_name}": "binance", "{client_order_id}": "none"}
+NAMES = {
+    "{account_name}": "master_account",
+    "{connector_name}": "binance",
+    "{client_order_id}": "none",
+    "{executor_id}": "none",
+    "{executor_type}": "position_executor",
+    "{trading_pair}": "BTC-USDT",
+}
 JSON = {"content-type": "application/json"}
 
 

@@ -135,6 +135,10 @@ class StopExecutorRequest(BaseModel):
     keep_position: Flag = Field(default=False, description="Keep what it bought or sold as a position hold; else it is closed.")
 
 
+CLOSING = StopExecutorRequest()
+"""What a stop without a body asks for."""
+
+
 @router.post(
     "/",
     status_code=201,
@@ -268,8 +272,8 @@ async def get_executor_logs(
     responses={**commanded(), **refused(404, "No executor of this id, or it has ended.")},
 )
 async def stop_executor(
-    executor_id: ExecutorId, bus: Bus, metadata: Commanding, wish: StopExecutorRequest | None = None
+    executor_id: ExecutorId, bus: Bus, metadata: Commanding, wish: StopExecutorRequest = CLOSING
 ) -> Response:
     """Stores the wish. It cancels its orders and closes what it opened, or keeps it, and then shows as TERMINATED."""
-    keep = wish is not None and wish.keep_position
-    return relayed(await bus.command(StopExecutor(executor_id=executor_id, keep_position=keep), metadata))
+    command = StopExecutor(executor_id=executor_id, keep_position=wish.keep_position)
+    return relayed(await bus.command(command, metadata))
