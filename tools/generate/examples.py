@@ -53,6 +53,15 @@ POSITION = {
     "margin": "3200.0125",
 }
 """A position on a derivatives exchange."""
+CLOSED = {
+    "connector_name": "binance_perpetual",
+    "trading_pair": "BTC-USDT",
+    "side": "SELL",
+    "amount": "0.5",
+    "order_id": "x-MG43PCSNa1b2c3",
+}
+NOT_DONE = {"connector_name": "binance", "what": "open orders", "reason": "Nobody serves CancelOrders now"}
+"""What flattening ended, and what it could not."""
 
 VALUES: dict[str, Any] = {
     "account": "master_account",
@@ -66,6 +75,7 @@ VALUES: dict[str, Any] = {
     "average_price": "64000.25",
     "balances": [{"token": "USDT", "total": "10000.5", "available": "9000.5"}],
     "close_type": "TAKE_PROFIT",
+    "closed": [CLOSED],
     "config": {"type": "position_executor", "amount": "0.5"},
     "connector": "binance",
     "connector_name": "binance",
@@ -95,6 +105,7 @@ VALUES: dict[str, Any] = {
     "executor_id": "e1",
     "executor_type": "position_executor",
     "executor_types": ["position_executor"],
+    "executors_stopped": ["e1"],
     "exposure": [FILL],
     "external_orders": 0,
     "failed": {"master_account.kraken": "the exchange cannot be reached"},
@@ -105,8 +116,11 @@ VALUES: dict[str, Any] = {
     "filled_amount_quote": "32000.125",
     "fills": [FILL],
     "matched_amount_base": "0",
+    "not_done": [NOT_DONE],
     "open_base": "0.2",
     "open_quote": "12800.4",
+    "orders_cancelled": ["x-MG43PCSNa1b2c3"],
+    "positions_closed": [CLOSED],
     "realized_pnl_quote": "0",
     "sell_amount_base": "0",
     "sell_amount_quote": "0",
@@ -170,6 +184,7 @@ VALUES: dict[str, Any] = {
     "value": "32000.125",
     "values": {"binance_api_key": "key", "binance_api_secret": "secret"},
     "version": 1,
+    "what": "positions",
 }
 SPECIAL: dict[tuple[str, str], Any] = {
     **{("Position", field): value for field, value in POSITION.items()},

@@ -32,6 +32,14 @@ HISTORY = {
 }
 TOKEN = {"token": "BTC", "units": 1.0, "price": 60000.0, "value": 60000.0, "available_units": 1.0}
 
+FLATTENED = {
+    "account_name": "master_account",
+    "executors_stopped": ["e1"],
+    "orders_cancelled": ["o-1"],
+    "positions_closed": [],
+    "not_done": [{"connector_name": "binance", "what": "open orders", "reason": "Nobody serves CancelOrders now"}],
+}
+
 ANSWERS: dict[str, Any] = {
     "ListAccounts": ["master_account"],
     "ListCredentials": ["binance"],
@@ -59,6 +67,7 @@ ANSWERS: dict[str, Any] = {
     "CancelOrder": {"order_ids": ["o-1"]},
     "CancelOrders": {"order_ids": ["o-1", "o-2"]},
     "GetRiskLimits": {"account_name": "master_account", "limits": {"max_open_orders": 3}, "actors": {}},
+    "FlattenAccount": FLATTENED,
     "SetRiskLimits": {"account": "master_account", "actor": None, "limits": {"max_open_orders": 3}},
     "ActiveOrders": PAGE,
     "SearchOrders": PAGE,

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import httpx
 import pytest
-from contracts.trading import GetRiskLimits, RiskLimitExceeded, RiskLimits, SetRiskLimits
-from fake_services import FakeServices
+from contracts.trading import FlattenAccount, GetRiskLimits, RiskLimitExceeded, RiskLimits, SetRiskLimits
+from fake_services import FLATTENED, FakeServices
 
 PATH = "/trading/master_account/risk-limits"
 
@@ -49,3 +49,18 @@ async def test_a_refusal_of_the_guard_is_forbidden(http: httpx.AsyncClient, serv
     order = {"account_name": "master_account", "connector_name": "binance", "trading_pair": "BTC-USDT", "trade_type": "BUY"}
     response = await http.post("/trading/orders", json={**order, "amount": "0.1", "price": "60"})
     assert (response.status_code, response.json()["code"], response.json()["field"]) == (403, "RiskLimitExceeded", "amount")
+
+
+async def test_flattening_tells_what_stays(http: httpx.AsyncClient, services: FakeServices) -> None:
+    response = await http.post(
+        "/trading/master_account/flatten", params={"connector_name": "binance", "trading_pair": "BTC-USDT"}
+    )
+    assert (response.status_code, response.json()) == (200, FLATTENED)
+    assert services.last.message == FlattenAccount(account="master_account", connector="binance", trading_pair="BTC-USDT")
+    assert services.last.timeout > 100
+
+
+async def test_flattening_what_no_session_can_have(http: httpx.AsyncClient, services: FakeServices) -> None:
+    response = await http.post("/trading/master_account/flatten", params={"connector_name": "bin.ance"})
+    assert (response.status_code, response.json()["code"]) == (404, "CredentialUnknown")
+    assert services.sent == []

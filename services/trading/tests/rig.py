@@ -40,8 +40,8 @@ ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
 FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2, fills_late=0.1)
 
 
-SERVED = 12
-"""Place, cancel, their rehearsals, cancel all, refresh balances, release, reload limits; positions, mode (two), leverage."""
+SERVED = 13
+"""Place, cancel, their rehearsals, cancel all, refresh balances, release, reload limits; positions, close, mode (two), leverage."""
 DEADLINE = 30
 """Seconds a condition may take on a busy machine."""
 

@@ -10,7 +10,9 @@ from contracts.trading import (
     CancelOrder,
     CancelOrders,
     ClearPositionHold,
+    ClosePositions,
     CreateExecutor,
+    FlattenAccount,
     GetConfigMap,
     GetExecutor,
     GetExecutorConfigSchema,
@@ -70,6 +72,7 @@ from trading.handlers.connectors import Connectors
 from trading.handlers.credentials import Vault
 from trading.handlers.executor_queries import ExecutorQueries
 from trading.handlers.executors import Executors
+from trading.handlers.flatten import Flattening
 from trading.handlers.holds import Holds
 from trading.handlers.live import Pace
 from trading.handlers.measures import Measures
@@ -136,7 +139,7 @@ def build(settings: Settings) -> Service:
     service.projection(CredentialsView())
     service.task("sessions", sessions.keep)
     _serve_sessions(service, sessions)
-    _serve_limits(service, AccountLimits(log, service.bus))
+    _serve_limits(service, AccountLimits(log, service.bus), Flattening(log, service.bus))
     _serve_queries(service, Queries(log))
     _serve_positions(service, PositionQueries(log, service.bus))
     _serve_connectors(service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), rates, sealer))
@@ -166,11 +169,12 @@ def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, s
 
 def _serve_sessions(service: Service, sessions: Sessions) -> None:
     service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RehearseOrder, RehearseCancel)
-    service.session_commands(RefreshBalances, ReloadRiskLimits)
+    service.session_commands(RefreshBalances, ReloadRiskLimits, ClosePositions)
     service.command(ReleaseSession, sessions.release)
 
 
-def _serve_limits(service: Service, limits: AccountLimits) -> None:
+def _serve_limits(service: Service, limits: AccountLimits, flattening: Flattening) -> None:
+    service.command(FlattenAccount, flattening.flatten)
     service.command(SetRiskLimits, limits.set)
     service.query(GetRiskLimits, limits.get)
 

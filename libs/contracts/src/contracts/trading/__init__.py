@@ -47,6 +47,14 @@ from contracts.trading.executors import (
     SummariseExecutors,
     SummarisePositionHolds,
 )
+from contracts.trading.flatten import (
+    AccountFlattened,
+    ClosedPosition,
+    ClosePositions,
+    FlattenAccount,
+    NotDone,
+    PositionsClosed,
+)
 from contracts.trading.hold import (
     ClearPositionHold,
     HeldPosition,
@@ -154,6 +162,7 @@ from contracts.trading.session import (
 __all__ = [
     "PERPETUAL",
     "TERMINAL",
+    "AccountFlattened",
     "ActiveOrders",
     "Balance",
     "BalancesRead",
@@ -163,7 +172,9 @@ __all__ = [
     "CancelRehearsed",
     "CancelRequested",
     "ClearPositionHold",
+    "ClosePositions",
     "CloseType",
+    "ClosedPosition",
     "ConnectorNotFound",
     "CreateExecutor",
     "CredentialProved",
@@ -187,6 +198,7 @@ __all__ = [
     "ExecutorTypeNotFound",
     "ExecutorTypeUnknown",
     "ExecutorUnknown",
+    "FlattenAccount",
     "GetConfigMap",
     "GetExecutor",
     "GetExecutorConfigSchema",
@@ -206,6 +218,7 @@ __all__ = [
     "ListConnectors",
     "ListExecutorTypes",
     "Market",
+    "NotDone",
     "NotPerpetual",
     "OrderAboveMaximum",
     "OrderAccepted",
@@ -244,6 +257,7 @@ __all__ = [
     "PositionModeSet",
     "PositionModeUnsupported",
     "PositionSide",
+    "PositionsClosed",
     "PositionsRead",
     "PositionsReported",
     "ProveCredential",

@@ -1,23 +1,30 @@
-"""/trading/{account_name}/risk-limits: what the risk guard refuses."""
+"""/trading/{account_name}/risk-limits and /flatten: what the risk guard refuses, and the way out."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
+from contracts.accounts import CredentialUnknown
 from contracts.message import TOKEN
-from contracts.trading import GetRiskLimits, RiskLimits, SetRiskLimits
+from contracts.trading import FlattenAccount, GetRiskLimits, RiskLimits, SetRiskLimits
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
 from gateway_api.rest.answers import relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
-from gateway_api.rest.documented import COMMON, UNKNOWN_ACCOUNT, commanded
-from gateway_api.rest.fields import AccountName, Flag, Positive, json_integer
-from gateway_api.views.risk import RiskLimitsChanged, RiskLimitsResponse
+from gateway_api.rest.documented import COMMON, UNKNOWN_ACCOUNT, commanded, refused
+from gateway_api.rest.fields import AccountName, Flag, Positive, Text, json_integer
+from gateway_api.views.risk import Flattened, RiskLimitsChanged, RiskLimitsResponse
 
 TIMEOUT = 30.0
 """Seconds: every session of the account confirms its new limits first."""
+
+FLATTEN_TIMEOUT = 120.0
+"""Seconds: executors, orders and positions are waited for, each for a bounded time."""
+
+Connector = Annotated[Text | None, Query(description="Only on this connector.", examples=["binance_perpetual"])]
+Pair = Annotated[Text | None, Query(description="Only on this trading pair.", examples=["BTC-USDT"])]
 
 router = APIRouter(prefix="/trading", tags=["Trading"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON)
 
@@ -67,3 +74,24 @@ async def set_risk_limits(
         return relayed(await bus.query(GetRiskLimits(account=account_name), metadata))
     command = SetRiskLimits(account=account_name, actor=actor, limits=RiskLimits(**limits.model_dump()))
     return relayed(await bus.command(command, metadata, timeout=TIMEOUT))
+
+
+@router.post(
+    "/{account_name}/flatten",
+    response_model=Flattened,
+    summary="End all there is",
+    responses={**commanded(), **refused(404, "No account of this name, or it has no credential for the connector.")},
+)
+async def flatten_account(
+    account_name: AccountName, bus: Bus, metadata: Commanding, connector_name: Connector = None, trading_pair: Pair = None
+) -> Response:
+    """Stops the account's executors, cancels its open orders and closes its positions, and tells what could not be done.
+
+    Spot balances stay, but for what executors bought or sold. It can be repeated until `not_done` is empty.
+    """
+    if TOKEN.fullmatch(account_name) is None:
+        return relayed(await bus.query(GetRiskLimits(account=account_name), metadata))
+    if connector_name is not None and TOKEN.fullmatch(connector_name) is None:
+        raise CredentialUnknown(f"Account '{account_name}' has no credential for {connector_name}", field="connector_name")
+    command = FlattenAccount(account=account_name, connector=connector_name, trading_pair=trading_pair)
+    return relayed(await bus.command(command, metadata, timeout=FLATTEN_TIMEOUT))

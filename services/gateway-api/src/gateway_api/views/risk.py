@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.trading import Side
 from pydantic import BaseModel, Field
 
 
@@ -30,3 +31,31 @@ class RiskLimitsChanged(BaseModel):
     account: str
     actor: str | None
     limits: RiskLimitsShown
+
+
+class Closed(BaseModel):
+    """A position that is closed, by this order."""
+
+    connector_name: str
+    trading_pair: str
+    side: Side
+    amount: str
+    order_id: str
+
+
+class Stays(BaseModel):
+    """Something that could not be ended, and why."""
+
+    connector_name: str | None
+    what: str = Field(examples=["position of 0.5 on BTC-USDT"])
+    reason: str
+
+
+class Flattened(BaseModel):
+    """What was ended, and what was not."""
+
+    account_name: str
+    executors_stopped: list[str]
+    orders_cancelled: list[str]
+    positions_closed: list[Closed]
+    not_done: list[Stays]

@@ -14,6 +14,7 @@ from contracts.trading import (
     CancelOrder,
     CancelOrders,
     CancelRequested,
+    ClosePositions,
     OrderAboveMaximum,
     OrderAccepted,
     OrderIdReused,
@@ -166,7 +167,7 @@ class Orders:
         balances, version = await record_balances(self._live, refresh=True)
         return BalancesRead(account=command.account, connector=command.connector, balances=balances, version=version)
 
-    def check_accepting(self, command: PlaceOrder | CancelOrder | CancelOrders | RehearseCancel) -> None:
+    def check_accepting(self, command: PlaceOrder | CancelOrder | CancelOrders | RehearseCancel | ClosePositions) -> None:
         """CommandUnreadable for a command of another session; Unavailable while this one takes none."""
         live = self._live
         if (command.account, command.connector) != (live.account, live.connector):

@@ -14,6 +14,7 @@ from contracts.rejections import Rejection, Unavailable
 from contracts.trading import (
     CancelOrder,
     CancelOrders,
+    ClosePositions,
     PlaceOrder,
     RefreshBalances,
     RehearseCancel,
@@ -34,6 +35,7 @@ from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
 from trading.handlers.outcomes import Outcomes
+from trading.handlers.position_closing import PositionClosing
 from trading.handlers.positions import Positions
 from trading.handlers.reconcile import Reconciliation
 from trading.handlers.rehearsal import Rehearsal
@@ -230,6 +232,7 @@ class SessionRunner:
             CancelOrders: orders.cancel_all,
             RehearseOrder: rehearsal.order,
             RehearseCancel: rehearsal.cancel,
+            ClosePositions: PositionClosing(live, orders).close,
             RefreshBalances: orders.refresh_balances,
             ReleaseSession: self.release,
             **positions.served(),

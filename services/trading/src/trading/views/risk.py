@@ -63,3 +63,17 @@ async def connectors_of(rows: Rows, account: str) -> list[str]:
     if not found:
         raise AccountUnknown(f"Account '{account}' not found", field="account_name")
     return [row[0] for row in found if row[0] is not None]
+
+
+async def open_executors_on(rows: Rows, account: str, connector: str | None, trading_pair: str | None) -> list[str]:
+    """The executors of an account that have not ended, on any market of the connector and pair, where given."""
+    found = await rows.fetch(
+        """SELECT executor_id FROM executors WHERE closed_at IS NULL AND account = $1
+            AND ($2::text IS NULL OR connectors ? $2::text)
+            AND ($3::text IS NULL OR markets @> jsonb_build_array(jsonb_build_object('trading_pair', $3::text)))
+        ORDER BY created_at, executor_id""",
+        account,
+        connector,
+        trading_pair,
+    )
+    return [row[0] for row in found]
