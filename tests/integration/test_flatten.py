@@ -51,7 +51,7 @@ def ledger(stack: Stack, api_key: str) -> dict[str, Any]:
 
 
 def test_an_account_is_flattened_once_and_can_be_again(stack: Stack) -> None:
-    keys = stack.sandbox_account(USDT="1000000", BTC="5")
+    keys = stack.sandbox_account()
     with httpx.Client(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=150) as http:
         http.post("/accounts/add-account", params={"account_name": ACCOUNT}).raise_for_status()
         for connector in ("binance", "binance_perpetual"):
