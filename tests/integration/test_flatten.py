@@ -28,6 +28,14 @@ EXECUTOR = {
 pytestmark = pytest.mark.timeout(600)
 
 
+def connect(http: httpx.Client, keys: dict[str, Any]) -> None:
+    """An account with spot and futures of one exchange account."""
+    http.post("/accounts/add-account", params={"account_name": ACCOUNT}).raise_for_status()
+    for connector in ("binance", "binance_perpetual"):
+        credential = {f"{connector}_api_key": keys["api_key"], f"{connector}_api_secret": keys["api_secret"]}
+        http.post(f"/accounts/add-credential/{ACCOUNT}/{connector}", json=credential).raise_for_status()
+
+
 def place(http: httpx.Client, order: dict[str, Any]) -> str:
     """Place an order as soon as its session takes one; its id."""
 
@@ -53,10 +61,7 @@ def ledger(stack: Stack, api_key: str) -> dict[str, Any]:
 def test_an_account_is_flattened_once_and_can_be_again(stack: Stack) -> None:
     keys = stack.sandbox_account()
     with httpx.Client(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=150) as http:
-        http.post("/accounts/add-account", params={"account_name": ACCOUNT}).raise_for_status()
-        for connector in ("binance", "binance_perpetual"):
-            credential = {f"{connector}_api_key": keys["api_key"], f"{connector}_api_secret": keys["api_secret"]}
-            http.post(f"/accounts/add-credential/{ACCOUNT}/{connector}", json=credential).raise_for_status()
+        connect(http, keys)
         resting, position = place(http, RESTING), place(http, POSITION)
         eventually(lambda: status(http, resting) == "OPEN", "the order is open")
         eventually(lambda: status(http, position) == "FILLED", "the position is open")
