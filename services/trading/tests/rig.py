@@ -41,7 +41,7 @@ FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02,
 
 
 SERVED = 13
-"""Place, cancel, their rehearsals, cancel all, refresh balances, release, reload limits; positions, close, mode (two), leverage."""
+"""Place, cancel, rehearsals, cancel all, balances, release, reload limits; positions, close, mode (two), leverage."""
 DEADLINE = 30
 """Seconds a condition may take on a busy machine."""
 

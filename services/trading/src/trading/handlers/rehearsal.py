@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from contracts.message import Metadata
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from contracts.message import Command, Metadata, Reply
 from contracts.trading import CancelRehearsed, OrderPlaced, OrderRehearsed, OrderUnknown, RehearseCancel, RehearseOrder
 from eventlog.execute import load
 
@@ -20,6 +23,10 @@ class Rehearsal:
         self._live = live
         self._orders = orders
         self._risk = risk
+
+    def served(self) -> dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]]:
+        """Its commands."""
+        return {RehearseOrder: self.order, RehearseCancel: self.cancel}
 
     async def order(self, command: RehearseOrder, metadata: Metadata) -> OrderRehearsed:
         """What would be sent. Refused as the order itself would be."""

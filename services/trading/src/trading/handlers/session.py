@@ -17,8 +17,6 @@ from contracts.trading import (
     ClosePositions,
     PlaceOrder,
     RefreshBalances,
-    RehearseCancel,
-    RehearseOrder,
     ReleaseSession,
     ReloadRiskLimits,
     SessionState,
@@ -223,15 +221,13 @@ class SessionRunner:
         risk = RiskGuard(live)
         tasks.create_task(risk.facts.keep())
         orders = Orders(live, outcomes, risk)
-        rehearsal = Rehearsal(live, orders, risk)
         positions = Positions(live)
         tasks.create_task(positions.keep())
         served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
             PlaceOrder: orders.place,
             CancelOrder: orders.cancel,
             CancelOrders: orders.cancel_all,
-            RehearseOrder: rehearsal.order,
-            RehearseCancel: rehearsal.cancel,
+            **Rehearsal(live, orders, risk).served(),
             ClosePositions: PositionClosing(live, orders).close,
             RefreshBalances: orders.refresh_balances,
             ReleaseSession: self.release,
