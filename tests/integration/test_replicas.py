@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -58,6 +59,20 @@ def api_key(stack: Stack) -> str:
     return str(keys["api_key"])
 
 
+async def test_accounts_are_shared_by_the_replicas_and_none_is_split(stack: Stack, api_key: str) -> None:
+    keys = stack.sandbox_account(USDT="1000")
+    async with inside(stack) as seen:
+        for number in range(3):
+            name = f"other-{number}"
+            (await seen.http.post("/accounts/add-account", params={"account_name": name})).raise_for_status()
+            for connector in ("binance", "binance_perpetual"):
+                credential = {f"{connector}_api_key": keys["api_key"], f"{connector}_api_secret": keys["api_secret"]}
+                (await seen.http.post(f"/accounts/add-credential/{name}/{connector}", json=credential)).raise_for_status()
+        async with asyncio.timeout(90):
+            while not shared(await seen.holders()):  # noqa: ASYNC110 - other processes
+                await asyncio.sleep(0.2)
+
+
 class Inside:
     """What the test sees of the replicas: who holds the session, and the event log."""
 
@@ -72,6 +87,14 @@ class Inside:
         except KeyNotFoundError:
             return None
         return int(json.loads(entry.value or b"{}")["process"]["pid"])
+
+    async def holders(self) -> dict[str, set[str]]:
+        """By account, the replicas that run its sessions."""
+        rows = await self.log.fetch("SELECT account, connector, holder FROM sessions WHERE state = 'ready'")
+        found: dict[str, set[str]] = defaultdict(set)
+        for row in rows:
+            found[row["account"]].add(row["holder"])
+        return found if len(rows) == 7 else {}
 
     async def moved_from(self, pid: int) -> None:
         async with asyncio.timeout(90):
@@ -191,6 +214,11 @@ async def test_a_holder_that_was_stopped_and_resumed_sends_nothing(stack: Stack,
         states = await order_states(seen, answered)
         assert {order_id for order_id, status in states.items() if status == "OPEN"} == answered & after.keys()
         assert set(states.values()) <= {"OPEN", "FAILED"}
+
+
+def shared(holders: dict[str, set[str]]) -> bool:
+    """Whether each of two replicas runs two whole accounts."""
+    return sorted(map(sorted, holders.values())) == [["trading-1"]] * 2 + [["trading-2"]] * 2
 
 
 async def order_states(seen: Inside, ids: set[str]) -> dict[str, str]:

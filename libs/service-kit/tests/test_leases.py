@@ -104,6 +104,18 @@ async def test_a_bucket_of_an_earlier_version_is_given_our_ttl(log, bus):
     await lease.release()
 
 
+async def test_the_living_holders_of_a_noun_are_known(log, bus):
+    one, two = leases(bus, log), leases(bus, log, "r2")
+    await one.acquire("replica", "r1")
+    gone = await two.acquire("replica", "r2")
+    await two.acquire("session", "a1.binance")
+    assert await one.holders("replica") == {"r1", "r2"}
+    await gone.release()
+    assert await one.holders("replica") == {"r1"}
+    await one.stop()
+    await two.stop()
+
+
 async def test_a_machine_that_slept_holds_nothing(log, bus, monkeypatch):
     lease = await leases(bus, log).acquire("session", "a1.binance")
     slept = service_kit.leases.now() + TTL

@@ -190,6 +190,22 @@ class Leases:
         self._held.append(lease)
         return lease
 
+    async def holders(self, noun: str) -> set[str]:
+        """The ids of the leases of a noun whose holders are not proven dead. Raises Unavailable."""
+        try:
+            bucket = await self._bucket()
+            watcher = await bucket.watch(f"{noun}.>", ignore_deletes=True)
+            found = set()
+            # None ends what is there now.
+            while (entry := await watcher.updates(timeout=2)) is not None:  # type: ignore[no-untyped-call]
+                if entry.value and not is_dead(json.loads(entry.value).get("process", {})):
+                    found.add(entry.key.removeprefix(f"{noun}."))
+            await watcher.stop()  # type: ignore[no-untyped-call]
+        except NATS_AWAY as error:
+            detail = f"The lease store cannot be reached: {type(error).__name__}"
+            raise Unavailable(detail) from error
+        return found
+
     @property
     def held(self) -> int:
         """How many leases are held now."""

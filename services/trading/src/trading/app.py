@@ -76,6 +76,7 @@ from trading.handlers.flatten import Flattening
 from trading.handlers.holds import Holds
 from trading.handlers.live import Pace
 from trading.handlers.measures import Measures
+from trading.handlers.placement import Placement
 from trading.handlers.position_queries import PositionQueries
 from trading.handlers.queries import Queries
 from trading.handlers.risk_limits import AccountLimits
@@ -121,6 +122,7 @@ def build(settings: Settings) -> Service:
         credentials=Vault(service.bus, sealer),
         exchanges=exchanges,
         holder=settings.replica,
+        places=Placement(log, service.leases, settings.replica),
         measures=Measures(service.metrics),
         pace=Pace(settle=settings.settle_seconds, reconcile=settings.reconcile_interval, patience=settings.order_patience),
     )

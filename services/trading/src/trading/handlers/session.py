@@ -46,7 +46,9 @@ from trading.views.sessions import complete_until
 
 logger = logging.getLogger(__name__)
 
-LEASE_POLL_SECONDS = 1.0
+LEASE_POLL_SECONDS = 0.5
+LEAVE_POLLS = 20
+"""A session that is to run elsewhere is looked at this rarely."""
 STOP_SECONDS = 8.0
 LONGEST_PAUSE = {Unavailable: 15.0, Rejection: 60.0}
 """Seconds before a session that failed is tried again. An exchange that is back is soon traded on; wrong keys stay wrong."""
@@ -68,6 +70,7 @@ class SessionRunner:
         self._post: Post | None = None
         self.ending = False
         self._failed = False
+        self._left = 0
         self._stop_reason = ""
         self._stopping = asyncio.Event()
         self._let_go = asyncio.Event()
@@ -117,7 +120,7 @@ class SessionRunner:
         attempt = 0
         while not self._stopping.is_set():
             failure: Rejection | Unavailable | None = None
-            lease = await self._acquire()
+            lease = await self._acquire() if self._may_try() else None
             if lease is not None:
                 began = asyncio.get_running_loop().time()
                 try:
@@ -129,6 +132,11 @@ class SessionRunner:
                     await to_the_end(lease.release())
                 attempt = 1 if asyncio.get_running_loop().time() - began > HEALTHY_AFTER else attempt + 1
             await self._pause(LEASE_POLL_SECONDS if failure is None else _before_again(attempt, failure))
+
+    def _may_try(self) -> bool:
+        """Whether the account is to run here, or was left alone for too long by whoever is to run it."""
+        self._left = 0 if self._around.places.mine(self.account) else self._left + 1
+        return self._left % LEAVE_POLLS == 0
 
     async def _acquire(self) -> Lease | None:
         try:

@@ -50,12 +50,15 @@ class Sessions:
         """Start what is missing, stop what should not run, restart what runs on an old credential."""
         found = await desired_sessions(self._around.log, grace=RELEASE_GRACE_SECONDS)
         desired = {(each.account, each.connector): each for each in found}
+        await self._around.places.read({each.account for each in found})
         for key, runner in list(self._runners.items()):
             wanted = desired.get(key)
             if wanted is None:
                 self._stop(key, "the credential was deleted or the session released")
             elif wanted.credential_version > runner.credential_version:
                 self._stop(key, "the credential was replaced")
+            elif runner.condition is SessionCondition.READY and not self._around.places.mine(runner.account):
+                self._stop(key, "handed over to another replica")
         for key, wanted in desired.items():
             if key not in self._runners:
                 self._start(key, wanted)

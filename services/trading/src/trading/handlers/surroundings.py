@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -67,6 +67,28 @@ class Credentials(Protocol):
         ...
 
 
+class Places(Protocol):
+    """Which accounts are to run in this replica."""
+
+    def mine(self, account: str) -> bool:
+        """Whether the account is."""
+        ...
+
+    async def read(self, accounts: Iterable[str]) -> None:
+        """Look again. Raises Unavailable."""
+
+
+class Everywhere:
+    """For a replica that is alone."""
+
+    def mine(self, account: str) -> bool:
+        """Always."""
+        return True
+
+    async def read(self, accounts: Iterable[str]) -> None:
+        """Nothing to look at."""
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What every session of this replica uses."""
@@ -78,4 +100,5 @@ class Surroundings:
     exchanges: Exchanges
     holder: str
     pace: Pace = field(default_factory=Pace)
+    places: Places = field(default_factory=Everywhere)
     measures: Measures = field(default_factory=lambda: Measures(Metrics()))

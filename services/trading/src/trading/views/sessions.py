@@ -123,6 +123,12 @@ async def desired_sessions(rows: Rows, *, grace: float) -> list[Desired]:
     return [Desired(*row) for row in found]
 
 
+async def session_holders(rows: Rows) -> list[tuple[str, str]]:
+    """The account and the holder of each session that runs or starts."""
+    found = await rows.fetch("SELECT account, holder FROM sessions WHERE state IN ('ready', 'starting') AND holder IS NOT NULL")
+    return [(row["account"], row["holder"]) for row in found]
+
+
 async def complete_until(rows: Rows, account: str, connector: str) -> datetime | None:
     """Up to when the session's trade history was read completely; None for a session that never ran."""
     found = await rows.fetch(
