@@ -152,12 +152,15 @@ class Executors:
         wanted = {each.executor_id: each for each in await open_executors(self._log)}
         if wanted:
             await self._types.prepare()
+        lost: list[str] = []
         for executor_id, (performance, posts) in list(self._running.items()):
             each = wanted.get(executor_id)
             if each is None or self._posts_of(each) != posts:
-                await self._let_go(executor_id)
+                lost.append(executor_id)
             elif each.stopping:
                 await performance.poke(executor_id)
+        # Together: each may wait for what it has under way, and a session that ends leaves many.
+        await asyncio.gather(*(self._let_go(executor_id) for executor_id in lost))
         for executor_id, each in wanted.items():
             posts_here = self._posts_of(each)
             if posts_here is not None and executor_id not in self._running:
