@@ -29,7 +29,7 @@ from tests.stack import PASSWORD, USERNAME, Stack, running
 
 COUNT = 1000
 FEW = 10
-SECONDS = 30.0
+SECONDS = 20.0
 ACCOUNTS = 5
 AT_ONCE = 8
 CONNECTOR, PAIRS = "binance", ("BTC-USDT", "ETH-USDT")
@@ -70,11 +70,9 @@ def config(number: int) -> dict[str, Any]:
         case 1 | 2 | 3:
             dca = {"type": "dca_executor", "side": "BUY", "amounts_quote": ["100"] * 3, "prices": below, "take_profit": "0.05"}
             return {**market, **dca, "stop_loss": "0.2", "time_limit": 86400, "activation_bounds": ["0.01"]}
-        case 4 | 5:
-            # A grid ends where the market is above it: this one waits for prices to rise.
-            edges = {"start_price": str(int(price) * 15), "end_price": str(int(price) * 16), "limit_price": "1"}
-            grid = {"type": "grid_executor", "side": "BUY", "total_amount_quote": "500", "activation_bounds": "0.001"}
-            return {**market, **grid, **edges, "triple_barrier_config": barriers}
+        case 4:
+            twap = {"type": "twap_executor", "side": "BUY", "total_amount_quote": "300", "mode": "TAKER"}
+            return {**market, **twap, "total_duration": 86400, "order_interval": 43200}
         case _:
             entry = {"type": "position_executor", "side": "BUY", "amount": amount, "entry_price": price}
             return {**market, **entry, "triple_barrier_config": barriers, "activation_bounds": ["0.01"]}
@@ -193,10 +191,11 @@ def tables(figures: Figures) -> str:
     """The figures as Markdown."""
     count = figures["count"]
     text = (
-        f"{count:,} waiting executors (40 % position, 30 % DCA, 20 % grid, 10 % order with its order on the book) on one "
-        f"trading replica, {ACCOUNTS} accounts and {len(PAIRS)} pairs, for {figures['seconds']:g} s; created and running after "
-        f"{figures['start_s']:g} s. Each takes a step every second; `late` is how long after its time. One executor costs "
-        f"{figures['executor']['cpu_ms_per_s']:g} ms of processor time a second and {figures['executor']['memory_kib']:g} KiB."
+        f"{count:,} waiting executors (50 % position, 30 % DCA, 10 % TWAP after its first order, 10 % order with its order on "
+        f"the book) on one trading replica, {ACCOUNTS} accounts and {len(PAIRS)} pairs, for {figures['seconds']:g} s; created "
+        f"and running after {figures['start_s']:g} s. Each takes a step every second; `late` is how long after its time. One "
+        f"executor costs {figures['executor']['cpu_ms_per_s']:g} ms of processor time a second and "
+        f"{figures['executor']['memory_kib']:g} KiB."
     )
     both = ((str(FEW), figures["idle"]), (f"{count:,}", figures["busy"]))
     rows = [
