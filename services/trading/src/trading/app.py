@@ -139,7 +139,6 @@ def build(settings: Settings) -> Service:
     service.readiness("engine", engine.pending)
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
-    service.task("sessions", sessions.keep)
     _serve_sessions(service, sessions)
     _serve_limits(service, AccountLimits(log, service.bus), Flattening(log, service.bus))
     _serve_queries(service, Queries(log))
@@ -170,6 +169,7 @@ def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, s
 
 
 def _serve_sessions(service: Service, sessions: Sessions) -> None:
+    service.task("sessions", sessions.keep)
     service.session_commands(PlaceOrder, CancelOrder, CancelOrders, RehearseOrder, RehearseCancel)
     service.session_commands(RefreshBalances, ReloadRiskLimits, ClosePositions)
     service.command(ReleaseSession, sessions.release)

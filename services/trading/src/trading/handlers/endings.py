@@ -6,6 +6,12 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
+from trading.handlers.surroundings import Lease, Stoppable
+
+
+class Ended(Exception):
+    """The session ends on purpose: leaves the group of its tasks."""
+
 
 def still_wanted() -> None:
     """Raise CancelledError if this task was cancelled: Python 3.12's TaskGroup forgets it when one of its tasks failed then."""
@@ -33,3 +39,14 @@ def leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
     for error in group.exceptions:
         found.extend(leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
     return found
+
+
+async def stop_all(subscriptions: list[Stoppable]) -> None:
+    """Serve none of them any more."""
+    await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
+
+
+async def until_lost(lease: Lease) -> None:
+    """Raise Ended when the lease is lost."""
+    await lease.lost.wait()
+    raise Ended

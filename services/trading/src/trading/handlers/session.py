@@ -27,7 +27,7 @@ from eventlog.log import EventLog
 from service_kit.supervisor import HEALTHY_AFTER, backoff
 
 from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
-from trading.handlers.endings import leaves, still_wanted, to_the_end
+from trading.handlers.endings import Ended, leaves, still_wanted, stop_all, to_the_end, until_lost
 from trading.handlers.executor_posts import Post
 from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.measures import SessionCondition
@@ -52,10 +52,6 @@ LEAVE_POLLS = 20
 STOP_SECONDS = 8.0
 LONGEST_PAUSE = {Unavailable: 15.0, Rejection: 60.0}
 """Seconds before a session that failed is tried again. An exchange that is back is soon traded on; wrong keys stay wrong."""
-
-
-class Ended(Exception):
-    """The session ends on purpose: leaves the group of its tasks."""
 
 
 class SessionRunner:
@@ -172,7 +168,7 @@ class SessionRunner:
         failures: list[Rejection | Unavailable] = []
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(_until_lost(lease))
+                tasks.create_task(until_lost(lease))
                 await self._serve(lease, tasks)
         except* (Ended, Fenced):
             logger.info("session let go", extra=self._fields())
@@ -214,7 +210,7 @@ class SessionRunner:
             await exchange.stop()
             if self._stopping.is_set():
                 self._let_go.set()
-            await to_the_end(_stop_all(subscriptions))
+            await to_the_end(stop_all(subscriptions))
         raise Ended
 
     async def _go_live(self, live: Live, tasks: asyncio.TaskGroup, since: datetime, subscriptions: list[Stoppable]) -> None:
@@ -296,12 +292,3 @@ async def record_release(log: EventLog, command: ReleaseSession, metadata: Metad
 
 def _before_again(attempt: int, failure: Rejection | Unavailable) -> float:
     return backoff(attempt, first=1, longest=next(each for kind, each in LONGEST_PAUSE.items() if isinstance(failure, kind)))
-
-
-async def _stop_all(subscriptions: list[Stoppable]) -> None:
-    await asyncio.gather(*(subscription.stop() for subscription in subscriptions))
-
-
-async def _until_lost(lease: Lease) -> None:
-    await lease.lost.wait()
-    raise Ended
