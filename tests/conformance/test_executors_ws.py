@@ -48,6 +48,7 @@ async def test_every_subscription_gives_its_first_frame(target: Target) -> None:
                 {"data": [], "total_count": 0},
             ),
             (socket.subscribe_executor_detail("no_such_executor"), "executor_detail", {"data": None}),
+            (socket.subscribe_executor_logs("no_such_executor"), "executor_logs", {"data": [], "total_count": 0}),
         ]
         for subscribing, kind, members in subscriptions:
             id_ = await subscribing
@@ -91,6 +92,10 @@ async def test_an_executor_shows_and_its_end_does(target: Target, trader: str) -
         detail = await socket.subscribe_executor_detail(id_)
         ended = await frame(socket, "executor_detail")
         assert (ended["subscription_id"], ended["data"]["status"]) == (detail, "TERMINATED")
+        await socket.subscribe_executor_logs(id_, limit=1000)
+        entries = (await frame(socket, "executor_logs"))["data"]
+        while entries != (await client.executors.get_executor_logs(id_, limit=1000))["logs"]:
+            entries += (await frame(socket, "executor_logs"))["data"]
         searched = await client.executors.search_executors(controller_ids=[controller])
         assert shown["data"] == searched["data"]
 
