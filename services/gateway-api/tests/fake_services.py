@@ -72,6 +72,7 @@ ANSWERS: dict[str, Any] = {
     "ActiveOrders": PAGE,
     "SearchOrders": PAGE,
     "SearchTrades": PAGE,
+    "SearchFundingPayments": PAGE,
     "GetPositions": {"page": PAGE, "last_known": []},
     "ReadPositionMode": {"position_mode": "ONEWAY"},
     "SetPositionMode": {"account": "master_account", "connector": "binance"},

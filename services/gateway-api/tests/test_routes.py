@@ -37,6 +37,7 @@ READS: list[tuple[str, str, object, str]] = [
     ("POST", "/trading/orders/active", {}, "ActiveOrders"),
     ("POST", "/trading/orders/search", {}, "SearchOrders"),
     ("POST", "/trading/trades", {}, "SearchTrades"),
+    ("POST", "/trading/funding-payments", {}, "SearchFundingPayments"),
 ]
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from contracts.trading import Position, PositionMode
-from trading.handlers.exchange import Accepted, Outcome
+from trading.handlers.exchange import Accepted, FundingPayment, Outcome
 
 
 class Exchange(Protocol):
@@ -27,10 +27,15 @@ class FakeDerivative:
         self.leverages: dict[str, int] = {}
         self.outcome: Outcome = Accepted("", datetime.now(UTC))
         self.settings = 0
+        self.payments: list[FundingPayment] = []
 
     async def positions(self) -> list[Position]:
         self.exchange.reach()
         return list(self.held)
+
+    async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
+        self.exchange.reach()
+        return [each for each in self.payments if each.time >= since]
 
     async def set_mode(self, mode: PositionMode) -> Outcome:
         self.settings += 1

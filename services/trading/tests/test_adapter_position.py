@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from contracts.trading import PositionMode, PositionSide, Side
 from perpetual_rig import CLOSE, OPEN, Connect, books, connect, traded
 from sandbox_rig import Sandbox, told
 from trading.adapters.session import EngineSession
-from trading.handlers.exchange import Accepted, Derivative, PositionsChanged, Refused
+from trading.domain.funding import position_amount
+from trading.handlers.exchange import Accepted, Derivative, FundingChanged, PositionsChanged, Refused
 
 __all__ = ["connect"]
 
@@ -75,3 +77,25 @@ async def test_a_setting_whose_answer_is_lost_is_not_known(connect: Connect, san
         sandbox.kill()
         done = await derivative.set_leverage("BTC-USDT", 9)
         assert not isinstance(done, Accepted)
+
+
+async def test_funding_is_what_the_ledger_says(connect: Connect, sandbox: Sandbox) -> None:
+    began = datetime.now(UTC) - timedelta(days=10)
+    async with connect() as session:
+        derivative = derivative_of(session)
+        assert await derivative.funding_since(began) == []
+        await traded(session, Side.SELL, "0.2", OPEN)
+        for rate in ("0.0003", "-0.0001"):
+            await sandbox.admin("POST", "/futures/funding", {"symbol": "BTCUSDT", "rate": rate})
+        await told(session, FundingChanged)
+        paid = await derivative.funding_since(began)
+        assert paid is not None
+        income = [row for row in (await books(session, sandbox))["income"] if row["incomeType"] == "FUNDING_FEE"]
+        assert [(each.exchange_id, each.amount, each.token) for each in paid] == [
+            (str(row["tranId"]), Decimal(row["income"]), "USDT") for row in income
+        ]
+        assert [each.rate for each in paid] == [Decimal("0.0003"), Decimal("-0.0001")]
+        for each in paid:
+            assert each.rate is not None
+            assert each.mark is not None
+            assert position_amount(each.amount, each.rate, each.mark, Decimal("0.001")) == Decimal("-0.2")

@@ -19,6 +19,7 @@ CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
         *get_args(trading.PositionEvent),
         *get_args(trading.ExecutorEvent),
         *get_args(trading.HoldEvent),
+        trading.FundingPaid,
         *get_args(trading.RiskEvent),
     ),
 }

@@ -37,6 +37,7 @@ from contracts.trading import (
     ReleaseSession,
     ReloadRiskLimits,
     SearchExecutors,
+    SearchFundingPayments,
     SearchOrders,
     SearchTrades,
     SetLeverage,
@@ -64,6 +65,7 @@ from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
 from trading.adapters.venue import Venue
 from trading.domain.executor import EXECUTOR
+from trading.domain.funding import FUNDING
 from trading.domain.hold import HOLD
 from trading.domain.order import ORDER
 from trading.domain.risk import RISK
@@ -87,6 +89,7 @@ from trading.views import credentials, executor_figures, executor_logs, totals
 from trading.views.credentials import CredentialsView
 from trading.views.executor_totals import ExecutorTotalsView
 from trading.views.executors import ExecutorsView
+from trading.views.funding import FundingView
 from trading.views.holds import HoldsView
 from trading.views.orders import OrdersView
 from trading.views.positions import PositionsView
@@ -96,6 +99,7 @@ from trading.views.trades import TradesView
 AGGREGATES: dict[str, Decider[Any, Any, Any]] = {
     "order": ORDER,
     "session": SESSION,
+    "funding": FUNDING,
     "executor": EXECUTOR,
     "hold": HOLD,
     "risk": RISK,
@@ -151,7 +155,16 @@ def _log(settings: Settings) -> EventLog:
     return EventLog(
         settings.database_url,
         context="trading",
-        views=(OrdersView(), TradesView(), SessionsView(), ExecutorsView(), ExecutorTotalsView(), HoldsView(), PositionsView()),
+        views=(
+            OrdersView(),
+            TradesView(),
+            SessionsView(),
+            ExecutorsView(),
+            ExecutorTotalsView(),
+            HoldsView(),
+            PositionsView(),
+            FundingView(),
+        ),
         tables=(credentials.metadata, totals.metadata, executor_figures.metadata, executor_logs.metadata),
         migrations=migrations.DIRECTORY,
     )
@@ -205,6 +218,7 @@ def _serve_queries(service: Service, queries: Queries) -> None:
 def _serve_positions(service: Service, queries: PositionQueries) -> None:
     service.session_commands(ReadPositions, ReadPositionMode, SetPositionMode, SetLeverage)
     service.query(GetPositions, queries.positions)
+    service.query(SearchFundingPayments, queries.funding)
 
 
 def _serve_connectors(service: Service, connectors: Connectors) -> None:

@@ -55,6 +55,7 @@ from contracts.trading.flatten import (
     NotDone,
     PositionsClosed,
 )
+from contracts.trading.funding import FundingPaid, SearchFundingPayments
 from contracts.trading.hold import (
     ClearPositionHold,
     HeldPosition,
@@ -199,6 +200,7 @@ __all__ = [
     "ExecutorTypeUnknown",
     "ExecutorUnknown",
     "FlattenAccount",
+    "FundingPaid",
     "GetConfigMap",
     "GetExecutor",
     "GetExecutorConfigSchema",
@@ -277,6 +279,7 @@ __all__ = [
     "RiskLimitsSet",
     "RiskRule",
     "SearchExecutors",
+    "SearchFundingPayments",
     "SearchOrders",
     "SearchTrades",
     "SessionEvent",

@@ -1,4 +1,4 @@
-"""/trading: positions of derivatives, their mode and leverage."""
+"""/trading: positions of derivatives, their mode and leverage, and funding."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from contracts.trading import (
     PositionMode,
     PositionModeUnsupported,
     ReadPositionMode,
+    SearchFundingPayments,
     SetLeverage,
     SetPositionMode,
 )
@@ -20,12 +21,23 @@ from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
-from gateway_api.rest.answers import JSON, refusal
+from gateway_api.rest.answers import JSON, refusal, relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, refused
-from gateway_api.rest.fields import AccountName, AccountNames, ConnectorName, ConnectorNames, Cursor, Limit, Text, json_integer
+from gateway_api.rest.fields import (
+    AccountName,
+    AccountNames,
+    ConnectorName,
+    ConnectorNames,
+    Cursor,
+    From,
+    Limit,
+    Text,
+    Until,
+    json_integer,
+)
 from gateway_api.rest.services import Answer
-from gateway_api.views.positions import PositionModeResponse, PositionPage, SettingResponse
+from gateway_api.views.positions import FundingPage, PositionModeResponse, PositionPage, SettingResponse
 
 router = APIRouter(prefix="/trading", tags=["Trading"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON)
 
@@ -43,6 +55,14 @@ class PositionFilterRequest(BaseModel):
     cursor: Cursor = None
     account_names: AccountNames = None
     connector_names: ConnectorNames = None
+
+
+class FundingPaymentFilterRequest(PositionFilterRequest):
+    """Which funding payments; without filters all, newest first."""
+
+    start_time: From = None
+    end_time: Until = None
+    trading_pair: Text | None = Field(default=None, description="Only of this trading pair.", examples=["BTC-USDT"])
 
 
 class PositionModeRequest(BaseModel):
@@ -151,6 +171,12 @@ async def set_leverage(
 
     answer = await bus.session_command(account_name, connector_name, command, metadata, timeout=SETTING_TIMEOUT)
     return _set(answer, f"Leverage for {setting.trading_pair} set to {setting.leverage} on {connector_name}")
+
+
+@router.post("/funding-payments", response_model=FundingPage, summary="Funding payments", responses=CURSOR_INVALID)
+async def get_funding_payments(filters: FundingPaymentFilterRequest, bus: Bus, metadata: Reading) -> Response:
+    """A page of funding paid and received, newest first, those settled while nobody listened included."""
+    return relayed(await bus.query(SearchFundingPayments.model_validate(filters.model_dump()), metadata))
 
 
 def _set(answer: Answer, message: str) -> Response:

@@ -30,6 +30,30 @@ class PositionPage(BaseModel):
     pagination: Pagination
 
 
+class FundingPayment(BaseModel):
+    """A funding payment as the exchange books it."""
+
+    id: int
+    funding_payment_id: str
+    timestamp: str = Field(description="ISO 8601, the exchange's time.")
+    account_name: str
+    connector_name: str
+    trading_pair: str
+    funding_rate: float | None = Field(description="The rate that was settled.")
+    funding_payment: float = Field(description="Negative when the account paid.")
+    fee_currency: str
+    position_size: float | None = Field(description="In the base token, where it follows from payment, rate and mark price.")
+    position_side: PositionSide | None
+    exchange_funding_id: str
+
+
+class FundingPage(BaseModel):
+    """A page of funding payments, newest first."""
+
+    data: list[FundingPayment]
+    pagination: Pagination
+
+
 class PositionModeResponse(BaseModel):
     """The position mode of an account; UNKNOWN while its session does not run."""
 

@@ -5,7 +5,9 @@ Protocol: developers.binance.com, "USD(S)-M Futures": REST under /fapi, user str
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,9 +15,19 @@ from typing import Any
 from contracts.trading import Position, PositionMode
 
 from trading.adapters import outcome
-from trading.adapters.binance import STATUSES, BinanceReading, Paths, executed_trade, trade, when
+from trading.adapters.binance import PAGE, STATUSES, BinanceReading, Paths, executed_trade, stamp, trade, when
 from trading.adapters.derivative import Derivative, position_of
-from trading.adapters.exchange import Accepted, Fill, OrderReport, Outcome, PositionsChanged, Refused, Update
+from trading.adapters.exchange import (
+    Accepted,
+    Fill,
+    FundingChanged,
+    FundingPayment,
+    OrderReport,
+    Outcome,
+    PositionsChanged,
+    Refused,
+    Update,
+)
 from trading.adapters.reading import asked
 
 FUTURES = Paths(
@@ -25,13 +37,15 @@ FUTURES = Paths(
     trades="v1/userTrades",
     ticker="v1/ticker/24hr",
     query_order="GETv1/order",
-    weights={"v1/openOrders": 40, "v1/allOrders": 5},
+    weights={"v1/openOrders": 40, "v1/allOrders": 5, "v1/fundingRate": 1},
     window=timedelta(days=6),  # less than seven days, says Binance
 )
 
 ACCOUNT, MODE, SET_MODE, LEVERAGE = "v2/account", "v1/positionSide/dual", "POSTv1/positionSide/dual", "v1/leverage"
+INCOME, RATES, FUNDING = "v1/income", "v1/fundingRate", "FUNDING_FEE"
 SAME_MODE = -4059
 """Binance's code for: no need to change the position mode."""
+SETTLES_EVERY = timedelta(hours=8)
 
 
 class BinancePerpetualReading(BinanceReading):
@@ -44,6 +58,8 @@ class BinancePerpetualReading(BinanceReading):
         kind = event.get("e")
         if kind == "ORDER_TRADE_UPDATE":
             await self._on_order(event["o"], emit)
+        elif kind == "ACCOUNT_UPDATE" and event["a"]["m"] == FUNDING:
+            emit(FundingChanged())
         elif kind in ("ACCOUNT_UPDATE", "ACCOUNT_CONFIG_UPDATE"):
             emit(PositionsChanged())
 
@@ -80,6 +96,48 @@ class BinanceDerivative(Derivative):
         account = await asked(self._connector._api_get(path_url=ACCOUNT, is_auth_required=True))
         held = [row for row in account["positions"] if Decimal(row["positionAmt"])]
         return [await self._position(row) for row in held]
+
+    async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
+        """Funding payments since then, oldest first, each with the settlement before it. Raises Unavailable."""
+        rows = await self._listed(INCOME, {"incomeType": FUNDING}, since, time="time", signed=True)
+        rates = {symbol: await self._rates(symbol, rows) for symbol in {row["symbol"] for row in rows}}
+        return [await self._payment(row, rates[row["symbol"]]) for row in rows]
+
+    async def _rates(self, symbol: str, rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        first = min(when(row["time"]) for row in rows if row["symbol"] == symbol)
+        return await self._listed(RATES, {"symbol": symbol}, first - SETTLES_EVERY, time="fundingTime", signed=False)
+
+    async def _payment(self, row: Mapping[str, Any], rates: Sequence[Mapping[str, Any]]) -> FundingPayment:
+        place = bisect_right(rates, row["time"], key=lambda rate: int(rate["fundingTime"]))
+        settled = rates[place - 1] if place else None
+        mark = None if settled is None or not settled.get("markPrice") else Decimal(settled["markPrice"])
+        return FundingPayment(
+            exchange_id=str(row["tranId"]),
+            trading_pair=await self._pair(row["symbol"]),
+            amount=Decimal(row["income"]),
+            token=row["asset"],
+            rate=None if settled is None else Decimal(settled["fundingRate"]),
+            mark=mark,
+            time=when(row["time"]),
+        )
+
+    async def _listed(
+        self, path: str, parameters: Mapping[str, Any], since: datetime, *, time: str, signed: bool
+    ) -> list[Mapping[str, Any]]:
+        """All rows since then, by `time`: window by window, and within one from the last row on while pages are full."""
+        now, start = datetime.now(UTC) + timedelta(minutes=1), since
+        found: dict[str, Mapping[str, Any]] = {}
+        while start <= now:
+            end = min(start + FUTURES.window, now)
+            span = {"startTime": stamp(start), "endTime": stamp(end), "limit": PAGE}
+            call = self._connector._api_get(
+                path_url=path, params={**parameters, **span}, is_auth_required=signed, limit_id=path
+            )
+            page = sorted(await asked(call), key=lambda row: int(row[time]))
+            found |= {json.dumps(row, sort_keys=True): row for row in page}
+            full = len(page) >= PAGE
+            start = max(when(page[-1][time]), start + timedelta(milliseconds=1)) if full else end + timedelta(milliseconds=1)
+        return sorted(found.values(), key=lambda row: int(row[time]))
 
     async def _position(self, row: Mapping[str, Any]) -> Position:
         return position_of(

@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.trading import Position, PositionMode, PositionSide
 
-from trading.adapters.exchange import Accepted, Holdings, Outcome, Refused
+from trading.adapters.exchange import Accepted, FundingPayment, Holdings, Outcome, Refused
 from trading.adapters.reading import asked
 from trading.adapters.sending import sent
 
@@ -99,6 +99,10 @@ class Derivative:
             for held in self._connector.account_positions.values()
             if held.amount
         ]
+
+    async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
+        """None: the engine's connectors tell the last payment only, without its id."""
+        return None
 
     async def set_mode(self, mode: PositionMode) -> Outcome:
         """Change the account's mode, and write orders in it from then on."""

@@ -164,6 +164,27 @@ class PositionsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class FundingChanged:
+    """The exchange pushed that it settled funding; ask for the payments."""
+
+
+@dataclass(frozen=True, slots=True)
+class FundingPayment:
+    """Funding that was paid (negative) or received. `exchange_id` is unique for the account and pair.
+
+    `rate` and `mark` are the settlement's, None where the exchange does not tell them.
+    """
+
+    exchange_id: str
+    trading_pair: str
+    amount: Decimal
+    token: str
+    rate: Decimal | None
+    mark: Decimal | None
+    time: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected:
     """The user stream is down: fills may be missed until `Reconnected`."""
 
@@ -175,7 +196,7 @@ class Reconnected:
     """The user stream is up again: reconcile what was missed."""
 
 
-Update = Fill | OrderReport | BalancesChanged | PositionsChanged | Disconnected | Reconnected
+Update = Fill | OrderReport | BalancesChanged | PositionsChanged | FundingChanged | Disconnected | Reconnected
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ from trading.adapters.exchange import (
     Disconnected,
     ExchangeOrder,
     Fill,
+    FundingChanged,
+    FundingPayment,
     Holdings,
     OrderReport,
     OrderTicket,
@@ -48,6 +50,8 @@ __all__ = [
     "ExchangeSession",
     "Exchanges",
     "Fill",
+    "FundingChanged",
+    "FundingPayment",
     "Holdings",
     "OrderReport",
     "OrderTicket",
@@ -77,6 +81,9 @@ class Derivative(Protocol):
 
     async def positions(self) -> list[Position]:
         """All open positions, asked from the exchange now."""
+
+    async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
+        """Funding payments since then, oldest first; None when the connector has no such listing."""
 
     async def set_mode(self, mode: PositionMode) -> Outcome:
         """Change the account's mode, and write orders in it from then on. Never raises for what the exchange does."""

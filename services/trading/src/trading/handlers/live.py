@@ -40,7 +40,8 @@ class Pace:
     `settle`: after which nothing of ours can still be on its way to the exchange; longer than the exchange's receive window.
     `patience`: how long an order may wait for its place in the exchange's rate limits; one that would wait longer is refused.
     `fills_late`: how long executions may trail the report they belong to.
-    `balances`: the least time between two reports of balances, and of positions. `positions`: how often they are asked for.
+    `balances`: the least time between two reports of balances, and of positions. `positions`, `funding`: how often they
+    are asked for.
     `overlap`: how far before the last reconciliation the trade history is read again.
     """
 
@@ -51,6 +52,7 @@ class Pace:
     ask_longest: float = 5.0
     balances: float = 1.0
     positions: float = 30.0
+    funding: float = 300.0
     overlap: float = 300.0
     checkpoint: float = 3600.0
     drain: float = 2.0
@@ -191,6 +193,7 @@ class Live:
         self.reconcile_now = asyncio.Event()
         self.balances_changed = asyncio.Event()
         self.positions_changed = asyncio.Event()
+        self.funding_changed = asyncio.Event()
         self.heard: dict[str, Callable[[], None]] = {}
         self.watch: Watch | None = None
 

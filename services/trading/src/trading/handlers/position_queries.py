@@ -1,4 +1,4 @@
-"""The read side of positions: this moment's from the sessions' holders, and the last known where one does not answer."""
+"""The read side of positions and funding. Positions are this moment's, or the last known where a session does not answer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from contracts.trading import (
     Position,
     PositionsRead,
     ReadPositions,
+    SearchFundingPayments,
 )
 from service_kit.bus import Bus, InternalError
 
+from trading.views.funding import search_funding
 from trading.views.paging import Rows
 from trading.views.positions import Session, last_known, position_page, position_sessions
 
@@ -46,6 +48,10 @@ class PositionQueries:
         page = position_page(query, held)
         names = json.dumps([".".join(session) for session in silent]).encode()
         return b'{"page":' + page + b',"last_known":' + names + b"}"
+
+    async def funding(self, query: SearchFundingPayments, metadata: Metadata) -> bytes:
+        """A page of funding payments. Refused: CursorInvalid."""
+        return await search_funding(self._rows, query)
 
     async def _ask(self, session: Session, metadata: Metadata) -> tuple[Position, ...] | None:
         """The session's positions now; None when it does not tell."""

@@ -29,6 +29,7 @@ from service_kit.supervisor import HEALTHY_AFTER, backoff
 from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
 from trading.handlers.endings import Ended, leaves, still_wanted, stop_all, to_the_end, until_lost
 from trading.handlers.executor_posts import Post
+from trading.handlers.funding import Funding
 from trading.handlers.live import Live, session_stream, stored
 from trading.handlers.measures import SessionCondition
 from trading.handlers.orders import Orders
@@ -227,6 +228,7 @@ class SessionRunner:
         orders = Orders(live, outcomes, risk)
         positions = Positions(live)
         tasks.create_task(positions.keep())
+        tasks.create_task(Funding(live).keep())
         served: dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]] = {
             PlaceOrder: orders.place,
             CancelOrder: orders.cancel,

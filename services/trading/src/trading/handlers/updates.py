@@ -16,6 +16,7 @@ from trading.handlers.exchange import (
     BalancesChanged,
     Disconnected,
     Fill,
+    FundingChanged,
     OrderReport,
     PositionsChanged,
     Reconnected,
@@ -74,6 +75,8 @@ class Updates:
                 self._live.balances_changed.set()
             case PositionsChanged():
                 self._live.positions_changed.set()
+            case FundingChanged():
+                self._live.funding_changed.set()
             case Disconnected():
                 logger.warning("user stream lost: %s", update.reason, extra=self._fields())
             case Reconnected():

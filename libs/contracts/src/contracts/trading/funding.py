@@ -1,0 +1,44 @@
+"""Aggregate `funding` (stream `trading.funding-<id>`): one funding payment of an account on a derivatives exchange."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from contracts.message import Amount, Event, Query, Time, Token
+
+
+class _Funding:
+    context: ClassVar[str] = "trading"
+    noun: ClassVar[str] = "funding"
+
+
+class FundingPaid(_Funding, Event):
+    """The account paid (negative) or received funding, once for each account, connector, pair and exchange id.
+
+    `rate` is the one that was settled, None where the exchange did not tell it; `position_amount` the net position it was paid
+    for (negative when short), None where it does not follow from the exchange's figures.
+    """
+
+    account: Token
+    connector: Token
+    trading_pair: str
+    exchange_funding_id: str
+    amount: Amount
+    token: str
+    rate: Amount | None
+    position_amount: Amount | None
+    time: Time
+
+
+class SearchFundingPayments(_Funding, Query):
+    """-> P1 page of funding payments (contract 8.5), newest first, keyset cursor, true total."""
+
+    limit: int = Field(default=100, ge=1, le=1000)
+    cursor: str | None = None
+    start_time: Time | None = None
+    end_time: Time | None = None
+    account_names: tuple[str, ...] | None = None
+    connector_names: tuple[str, ...] | None = None
+    trading_pair: str | None = None

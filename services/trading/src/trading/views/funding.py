@@ -1,0 +1,119 @@
+"""The funding_payments table, and SearchFundingPayments: the final JSON of contract 8.5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from contracts.trading import FundingPaid, SearchFundingPayments
+from eventlog.recorded import Recorded
+from eventlog.statements import Statement, Write
+from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
+
+from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+
+metadata = MetaData()
+
+funding_payments = Table(
+    "funding_payments",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("connector", Text, primary_key=True),
+    Column("trading_pair", Text, primary_key=True),
+    Column("exchange_funding_id", Text, primary_key=True),
+    Column("id", BigInteger, nullable=False),
+    Column("funding_payment_id", Text, nullable=False),
+    Column("amount", Numeric, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("rate", Numeric),
+    Column("position_amount", Numeric),
+    Column("time", DateTime(timezone=True), nullable=False),
+)
+
+Index("funding_payments_by_time", funding_payments.c.time, funding_payments.c.funding_payment_id)
+Index(
+    "funding_payments_by_session",
+    *(funding_payments.c[each] for each in ("account", "connector", "time", "funding_payment_id")),
+)
+Index("funding_payments_by_pair", *(funding_payments.c[each] for each in ("trading_pair", "time", "funding_payment_id")))
+
+_INSERT = Statement(
+    text(
+        """INSERT INTO funding_payments (account, connector, trading_pair, exchange_funding_id, id, funding_payment_id, amount,
+            token, rate, position_amount, time)
+        VALUES (:account, :connector, :trading_pair, :exchange_funding_id, :id, :funding_payment_id, :amount, :token,
+            :rate, :position_amount, :time)"""
+    )
+)
+
+COLUMNS = """id, funding_payment_id,
+    time AS timestamp, account AS account_name, connector AS connector_name, trading_pair, rate::float8 AS funding_rate,
+    amount::float8 AS funding_payment, token AS fee_currency, abs(position_amount)::float8 AS position_size,
+    CASE WHEN position_amount > 0 THEN 'LONG' WHEN position_amount < 0 THEN 'SHORT' END AS position_side, exchange_funding_id"""
+"""Named and ordered as the contract shows them."""
+
+
+class FundingView:
+    """Projects `FundingPaid`; each payment's stream has it once."""
+
+    name = "funding"
+    metadata = metadata
+
+    def project(self, recorded: Recorded) -> Iterable[Write]:
+        """The row of a payment, numbered by its place in the log; nothing for other events."""
+        event = recorded.event
+        if isinstance(event, FundingPaid):
+            yield _INSERT.bind(
+                account=event.account,
+                connector=event.connector,
+                trading_pair=event.trading_pair,
+                exchange_funding_id=event.exchange_funding_id,
+                id=recorded.position,
+                funding_payment_id="_".join((event.account, event.connector, event.trading_pair, event.exchange_funding_id)),
+                amount=event.amount,
+                token=event.token,
+                rate=event.rate,
+                position_amount=event.position_amount,
+                time=event.time,
+            )
+
+
+async def paid_until(rows: Rows, account: str, connector: str) -> datetime | None:
+    """The time of the session's last known payment; without one that of its first start; None when it never ran."""
+    found = await rows.fetch(
+        """SELECT coalesce((SELECT max(time) FROM funding_payments WHERE account = $1 AND connector = $2),
+            (SELECT first_started_at FROM sessions WHERE account = $1 AND connector = $2))""",
+        account,
+        connector,
+    )
+    until: datetime | None = found[0][0]
+    return until
+
+
+async def paid_since(rows: Rows, account: str, connector: str, since: datetime) -> set[tuple[str, str]]:
+    """Pair and exchange id of the payments known from that time on."""
+    found = await rows.fetch(
+        "SELECT trading_pair, exchange_funding_id FROM funding_payments WHERE account = $1 AND connector = $2 AND time >= $3",
+        account,
+        connector,
+        since,
+    )
+    return {(row[0], row[1]) for row in found}
+
+
+async def search_funding(rows: Rows, query: SearchFundingPayments) -> bytes:
+    """A page of funding payments, newest first by the exchange's time. Raises CursorInvalid."""
+    filters = Conditions()
+    filters.one_of("account", query.account_names)
+    filters.one_of("connector", query.connector_names)
+    filters.one_of("trading_pair", [query.trading_pair] if query.trading_pair else None)
+    matching = f"{filters.sql} AND {filters.between('time', query.start_time, query.end_time)}"
+    counted: int | str = f"(SELECT count(*) FROM funding_payments WHERE {matching})"  # noqa: S608 - constants
+    after = "true"
+    if query.cursor is not None:
+        place = read_cursor(query, query.cursor, 2)
+        counted = place.total
+        after = filters.bound("(time, funding_payment_id) < ({}, {})", key_time(place.key[0]), place.key[1])
+    source = f"FROM funding_payments WHERE {matching} AND {after} ORDER BY time DESC, funding_payment_id DESC"
+    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
+    return envelope(query, query.limit, found, ("timestamp",), ("timestamp", "funding_payment_id"), total)
