@@ -105,7 +105,6 @@ from contracts.trading.orders import (
     SearchTrades,
 )
 from contracts.trading.position import (
-    PERPETUAL,
     GetPositions,
     LeverageSet,
     NotPerpetual,
@@ -161,7 +160,6 @@ from contracts.trading.session import (
 )
 
 __all__ = [
-    "PERPETUAL",
     "TERMINAL",
     "AccountFlattened",
     "ActiveOrders",

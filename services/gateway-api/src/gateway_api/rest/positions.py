@@ -7,7 +7,6 @@ from typing import Annotated
 
 from contracts.rejections import Unavailable
 from contracts.trading import (
-    PERPETUAL,
     GetPositions,
     NotPerpetual,
     PositionMode,
@@ -17,6 +16,7 @@ from contracts.trading import (
     SetLeverage,
     SetPositionMode,
 )
+from contracts.trading.position import PERPETUAL
 from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response

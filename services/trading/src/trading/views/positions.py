@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from contracts.trading import PERPETUAL, GetPositions, Position, PositionSide, PositionsReported
+from contracts.trading import GetPositions, Position, PositionSide, PositionsReported
+from contracts.trading.position import PERPETUAL
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import Column, DateTime, MetaData, Numeric, Table, Text, text
