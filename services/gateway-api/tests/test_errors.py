@@ -148,8 +148,17 @@ async def test_unknown_path_and_method(http: httpx.AsyncClient) -> None:
     assert (response.status_code, response.json()) == (404, {"detail": "Not Found"})
     response = await http.delete("/accounts/")
     assert (response.status_code, response.json()) == (405, {"detail": "Method Not Allowed"})
+    assert response.headers["Allow"] == "GET"
+    several = await http.request("OPTIONS", "/executors/positions/binance/BTC-USDT")
+    assert several.headers["Allow"] == "DELETE, GET"
     response = await http.get("/docs/../secret")
     assert response.status_code == 404
+
+
+async def test_a_parameter_that_is_no_list_is_given_once(http: httpx.AsyncClient) -> None:
+    response = await http.get("/executors/positions/summary?controller_id=a&controller_id=b")
+    assert response.status_code == 422
+    assert response.json()["detail"][0]["loc"] == ["query", "controller_id"]
 
 
 @pytest.mark.parametrize("path", ["/accounts", "/accounts/", "/connectors", "/connectors/"])

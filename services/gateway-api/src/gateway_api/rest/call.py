@@ -18,7 +18,7 @@ from service_kit.telemetry import traceparent
 from starlette.routing import BaseRoute
 
 from gateway_api.domain.repeats import Kept
-from gateway_api.rest import idempotency, nesting
+from gateway_api.rest import idempotency, nesting, repeated
 from gateway_api.rest.credentials import user_of
 from gateway_api.rest.direct import DirectCall
 from gateway_api.rest.given import Given, filled
@@ -75,9 +75,11 @@ class AuthenticatedRoute(NamedRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """The route's handler behind the authentication."""
         handle = super().get_route_handler()
+        single = repeated.single(self.dependant)
 
         async def authenticated(request: Request) -> Response:
             await _known(request)
+            repeated.check(request, single)
             exact = ExactRequest(request.scope, request.receive)
             key = request.headers.get(idempotency.HEADER) if self._commanding else None
             return await handle(exact) if key is None else await _once(exact, key, handle)

@@ -16,6 +16,7 @@ from service_kit.telemetry import current_trace_id
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from gateway_api.domain import problem
 from gateway_api.domain.limits import CrossSite, TooManyRequests
@@ -48,9 +49,17 @@ async def answer(request: Request, error: Exception) -> Response:
     return await next(_HANDLERS[each] for each in type(error).__mro__ if each in _HANDLERS)(request, error)
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette dispatches by class
-    return Response(json.dumps({"detail": error.detail}), error.status_code, error.headers, media_type=JSON)
+    headers = {**(error.headers or {}), **({"Allow": _methods(request)} if error.status_code == 405 else {})}
+    return Response(json.dumps({"detail": error.detail}), error.status_code, headers, media_type=JSON)
+
+
+def _methods(request: Request) -> str:
+    """What the path can be asked for: each route knows only its own method."""
+    path = request.scope["path"]
+    routes = [each for each in request.app.routes if isinstance(each, Route) and each.path_regex.match(path)]
+    return ", ".join(sorted({method for each in routes for method in each.methods or ()}))
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:

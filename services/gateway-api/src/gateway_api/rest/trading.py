@@ -44,7 +44,7 @@ from gateway_api.rest.fields import (
 )
 from gateway_api.rest.rehearsal import DryRun
 from gateway_api.views.accounts import Message
-from gateway_api.views.trading import CancelledOrders, OrderPage, OrderRehearsal, TradePage, TradeResponse
+from gateway_api.views.trading import CancelledOrders, CancelRehearsal, OrderPage, OrderRehearsal, TradePage, TradeResponse
 
 Sides = Annotated[tuple[Side, ...], Field(max_length=1000)] | None
 
@@ -153,7 +153,7 @@ async def place_trade(order: TradeRequest, bus: Bus, metadata: Commanding, dry_r
 
 @router.post(
     "/{account_name}/{connector_name}/orders/{client_order_id}/cancel",
-    response_model=Message,
+    response_model=Message | CancelRehearsal,
     summary="Cancel an order",
     openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **refused(404, "No account of this name, or no open order of this id.")},
@@ -182,7 +182,7 @@ async def cancel_order(
 
 @router.post(
     "/{account_name}/{connector_name}/orders/cancel-all",
-    response_model=CancelledOrders,
+    response_model=CancelledOrders | CancelRehearsal,
     summary="Cancel all orders of a connector",
     openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **NO_SESSION},

@@ -50,6 +50,13 @@ class OrderRehearsal(BaseModel):
     position_action: PositionAction
 
 
+class CancelRehearsal(BaseModel):
+    """With `dry_run=true`: the orders whose cancellation would be started."""
+
+    dry_run: bool = True
+    order_ids: list[str]
+
+
 class CancelledOrders(BaseModel):
     """The orders whose cancellation was started."""
 
