@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from eventlog.log import EventLog
 from nats.js.errors import KeyNotFoundError
 from service_kit.bus import Bus
+from service_kit.metrics import measured
 
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
 
@@ -207,13 +208,20 @@ async def test_a_holder_that_was_stopped_and_resumed_sends_nothing(stack: Stack,
         finally:
             os.kill(holder, signal.SIGCONT)
         name = next(name for name in REPLICAS if stack.processes()[name]["pid"] == holder)
-        eventually(lambda: "lost: " in stack.run("logs", name, "-n", "200"), "the resumed replica knows that it lost the lease")
+        eventually(lambda: waits(stack, name), "the resumed replica has let the session go")
         eventually(lambda: stack.processes()[name]["state"] == "ready", "the resumed replica is ready again")
         after = seen.ledger(api_key)
         assert after.keys() == before.keys()
         states = await order_states(seen, answered)
         assert {order_id for order_id, status in states.items() if status == "OPEN"} == answered & after.keys()
         assert set(states.values()) <= {"OPEN", "FAILED"}
+
+
+def waits(stack: Stack, name: str) -> bool:
+    """Whether a replica says that it waits for the session's lease."""
+    text = httpx.get(f"http://127.0.0.1:{stack.processes()[name]['port']}/metrics", timeout=30).text
+    told = measured(text, "hummingbus_session_state")
+    return any(labels["account"] == ACCOUNT and labels["state"] == "waiting" and value for labels, value in told)
 
 
 def shared(holders: dict[str, set[str]]) -> bool:
