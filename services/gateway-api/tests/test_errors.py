@@ -151,6 +151,7 @@ async def test_unknown_path_and_method(http: httpx.AsyncClient) -> None:
     assert response.headers["Allow"] == "GET"
     several = await http.request("OPTIONS", "/executors/positions/binance/BTC-USDT")
     assert several.headers["Allow"] == "DELETE, GET"
+    assert (await http.request("OPTIONS", "/executors/search")).headers["Allow"] == "POST"
     response = await http.get("/docs/../secret")
     assert response.status_code == 404
 

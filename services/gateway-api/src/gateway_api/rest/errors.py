@@ -56,10 +56,10 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _methods(request: Request) -> str:
-    """What the path can be asked for: each route knows only its own method."""
-    path = request.scope["path"]
-    routes = [each for each in request.app.routes if isinstance(each, Route) and each.path_regex.match(path)]
-    return ", ".join(sorted({method for each in routes for method in each.methods or ()}))
+    """What the resource can be asked for: each route of the path knows only its own method."""
+    routes = [each for each in request.app.routes if isinstance(each, Route)]
+    meant = next(each.path for each in routes if each.path_regex.match(request.scope["path"]))
+    return ", ".join(sorted({method for each in routes if each.path == meant for method in each.methods or ()}))
 
 
 async def _not_valid(request: Request, error: Exception) -> Response:
