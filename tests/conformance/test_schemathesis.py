@@ -61,7 +61,18 @@ def test_every_operation_does_what_it_documents(tmp_path: Path) -> None:
         command += [f"{stack.url}/openapi.json", "--auth", f"{USERNAME}:{PASSWORD}"]
         command += ["--phases", "examples,coverage,fuzzing", "--checks", "all", "--mode", "all", "--continue-on-failure"]
         command += ["--max-examples", EXAMPLES, "--seed", SEED, "--generation-database", "none"]
-        command += ["--request-timeout", "90", "--no-color", "--report", "ndjson", "--report-ndjson-path", str(events)]
+        # Flattening an account waits for its executors to end.
+        command += [
+            "--max-response-time",
+            "60",
+            "--request-timeout",
+            "90",
+            "--no-color",
+            "--report",
+            "ndjson",
+            "--report-ndjson-path",
+            str(events),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=HOOKED, timeout=420, check=False)
         operations = set(documented(stack))
     summary = summarised(events)

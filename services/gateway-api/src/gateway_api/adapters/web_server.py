@@ -89,9 +89,10 @@ class WebServer:
             return
         self._stopping = True
         await asyncio.wait({self._serving}, timeout=self._listening.drain_delay)
-        self._server.stop()  # type: ignore[no-untyped-call]
         if self._close_sockets is not None:
+            # Before granian drops them without a word; whoever comes now is refused by the sockets themselves.
             await self._close_sockets()
+        self._server.stop()  # type: ignore[no-untyped-call]
         await asyncio.wait({self._serving}, timeout=self._listening.drain_timeout)
 
 
