@@ -33,8 +33,12 @@ NEVER_SUCCEED = {
     "POST /executors/{executor_id}/stop",
     "GET /executors/positions/{connector_name}/{trading_pair}",
     "DELETE /executors/positions/{connector_name}/{trading_pair}",
+    "GET /trading/{account_name}/{connector_name}/position-mode",
+    "POST /trading/{account_name}/{connector_name}/position-mode",
+    "POST /trading/{account_name}/{connector_name}/leverage",
 }
-"""An exchange's keys, the ids of open orders and of executors, and where one kept a position cannot be guessed."""
+"""An exchange's keys, the ids of open orders and of executors, and where one kept a position cannot be guessed. The stack has
+no session on a perpetual connector."""
 
 CONFIG = """
 [phases.fuzzing.extra-data-sources]
