@@ -20,7 +20,7 @@ ROW = re.compile(r"^\| `(hummingbus_\w+)` \|([^|]*)\|", re.MULTILINE)
 NAME = re.compile(r"hummingbus_\w+")
 BOUNDED = {
     *("kind", "message", "outcome", "code", "task", "noun", "consumer", "state", "account", "connector"),
-    *("stage", "method", "route", "status", "path", "type"),
+    *("stage", "method", "route", "status", "path", "type", "reason"),
 }
 
 
