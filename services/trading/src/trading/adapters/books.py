@@ -145,10 +145,12 @@ class Books:
                 setting = connectors.setting_of(self._engine, connector)
                 self._engine.venue.admit(connector)
                 self._feeds[connector] = _Feed(await connectors.made_public(setting, trading_pairs))
-                feed = self._feeds[connector]
-                feed.tracker.start()
+                self._feeds[connector].tracker.start()
+            feed = self._feeds[connector]
+            if feed.watching is None or feed.watching.done():
+                # Also when the engine broke it: books that nobody reads anew would age out for good.
                 feed.watching = asyncio.create_task(_watch(feed), name=f"books of {connector}")
-            return self._feeds[connector]
+            return feed
 
 
 async def _watch(feed: _Feed) -> None:
