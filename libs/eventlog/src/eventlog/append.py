@@ -17,7 +17,10 @@ type Outcome = list[Recorded] | VersionConflict | Fenced
 
 @dataclass(slots=True, eq=False)
 class Append:
-    """One caller's events, ready to store: `stored` holds topic and state, `metadata` each event's own."""
+    """One caller's events, ready to store: `stored` holds topic and state, `metadata` each event's own.
+
+    `queued_at` is monotonic time, not the loop's: uvloop counts whole milliseconds.
+    """
 
     stream: str
     expected: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -152,7 +153,7 @@ class EventLog:
             metadata=[metadata.caused(new_id()) for _ in events],
             writes=writes,
             fence=fence,
-            queued_at=loop.time(),
+            queued_at=time.monotonic(),
             done=loop.create_future(),
         )
         self._recorder.submit(append)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -153,7 +154,7 @@ class Recorder:
 
     def _report(self, append: Append, outcome: Outcome) -> None:
         if isinstance(outcome, list):
-            seconds = asyncio.get_running_loop().time() - append.queued_at
+            seconds = time.monotonic() - append.queued_at
             traceparent = append.metadata[0].traceparent if append.metadata else None
             self.observer.appended(append.stream, len(outcome), traceparent, seconds)
         elif isinstance(outcome, VersionConflict):
@@ -179,7 +180,7 @@ class Recorder:
             self._connected_before = True
 
     def _refuse_overdue(self, error: BaseException) -> None:
-        due = asyncio.get_running_loop().time() - PATIENCE_SECONDS
+        due = time.monotonic() - PATIENCE_SECONDS
         overdue = [append for append in self._queue if append.queued_at < due]
         self._refuse(overdue, refusal(error))
         self._queue = deque(append for append in self._queue if append.queued_at >= due)

@@ -63,10 +63,10 @@ class Pace:
 class Tracked:
     """An order that may be alive. `ticket.order_id` is the exchange's client order id, `order_id` ours; they rarely differ.
 
-    `stored_at` is the loop time at which this session stored the intent, `submitting` and `cancelling` are the effects under
-    way, `resolving` the task that asks for an unknown outcome, `missing_since` the loop time at which the exchange first said
-    that it does not know the order, `short_since` that at which it first called the order filled while the known executions
-    fell short of its amount.
+    `stored_at` is the monotonic time (not the loop's: uvloop counts whole milliseconds) at which this session stored the
+    intent, `submitting` and `cancelling` are the effects under way, `resolving` the task that asks for an unknown outcome,
+    `missing_since` the loop time at which the exchange first said that it does not know the order, `short_since` that at
+    which it first called the order filled while the known executions fell short of its amount.
     """
 
     order_id: str

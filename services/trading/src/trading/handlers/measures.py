@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
@@ -62,7 +62,7 @@ class Measures:
         )
 
     def submitted(self, stored_at: float | None) -> None:
-        """An order whose intent was stored at this loop time is sent now; None: stored by an earlier session."""
+        """An order whose intent was stored at this monotonic time is sent now; None: stored by an earlier session."""
         self._reached("submitted", stored_at)
 
     def recorded(self, stored_at: float | None, events: Iterable[OrderEvent]) -> None:
@@ -111,4 +111,4 @@ class Measures:
 
     def _reached(self, stage: str, stored_at: float | None) -> None:
         if stored_at is not None:
-            self._stages.labels(stage).observe(asyncio.get_running_loop().time() - stored_at)
+            self._stages.labels(stage).observe(time.monotonic() - stored_at)

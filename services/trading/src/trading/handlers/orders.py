@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from decimal import Decimal, InvalidOperation
 
 from contracts.message import Metadata, utc_now
@@ -87,7 +88,7 @@ class Orders:
         if not isinstance(placed, OrderPlaced) or not same_request(placed, command):
             raise OrderIdReused(f"Order '{order_id}' was placed by this command id with another body")
         if not done.repeated or await self._unsent(order_id) is not None:
-            tracked = Tracked(order_id, _ticket(placed), done.state, stored_at=asyncio.get_running_loop().time())
+            tracked = Tracked(order_id, _ticket(placed), done.state, stored_at=time.monotonic())
             live.tracked[order_id] = tracked
             self._outcomes.submit(tracked, metadata)
         return _accepted(placed)
