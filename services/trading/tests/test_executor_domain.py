@@ -32,7 +32,7 @@ from contracts.trading import (
 from eventlog.scenario import Scenario
 from trading.domain.executor import EXECUTOR, Begin, Close, Create, Progress, RequestStop
 from trading.domain.executor_orders import News, Picture, Seen, exposure, news, picture, told_of
-from trading.domain.executor_result import earned, fills, residue
+from trading.domain.executor_result import earned, residue
 from trading.domain.session import SESSION, Release
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -203,12 +203,29 @@ def test_two_markets_make_up_for_each_other() -> None:
 def test_what_it_earned_is_sold_less_bought_less_fees() -> None:
     buy, sell = placed("o1"), placed("o2", Side.SELL)
     orders = [seen_as(buy, filled(buy, "t1", "2", "100", "0.2")), seen_as(sell, filled(sell, "t2", "2", "110", "0.22"))]
-    assert earned(fills(orders)) == {
+    assert earned(ExecutorType.POSITION, orders) == {
         "net_pnl_quote": Decimal("19.58"),
         "net_pnl_pct": Decimal("0.0979"),
         "cum_fees_quote": Decimal("0.42"),
         "filled_amount_quote": Decimal(420),
     }
+
+
+def test_a_fee_that_left_less_to_sell_counts_once() -> None:
+    buy, sell = placed("o1"), placed("o2", Side.SELL)
+    bought = seen_as(buy, filled(buy, "t1", "2", "100", "0.002", "BTC"))
+    orders = [bought, seen_as(sell, filled(sell, "t2", "1.998", "110", "0.2"))]
+    figures = earned(ExecutorType.POSITION, orders)
+    # The wallet has 200 less, and 219.78 less the fee of 0.2 more.
+    assert (figures["net_pnl_quote"], figures["cum_fees_quote"]) == (Decimal("19.58"), Decimal("0.4"))
+
+
+def test_what_is_left_too_small_to_trade_is_worth_what_its_market_paid_last() -> None:
+    sell, buy = placed("o1", Side.SELL), placed("o2")
+    sold = seen_as(sell, filled(sell, "t1", "2", "110", "0.22"))
+    short = [sold, seen_as(buy, filled(buy, "t2", "2", "100", "0.002", "BTC"))]
+    assert residue(ExecutorType.POSITION, short) == {("binance", "BTC-USDT"): Decimal("-0.002")}
+    assert earned(ExecutorType.POSITION, short)["net_pnl_quote"] == Decimal("19.58")
 
 
 def test_a_session_on_which_executors_run_is_not_let_go_unless_forced() -> None:

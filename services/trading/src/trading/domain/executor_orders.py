@@ -165,9 +165,14 @@ def exposure(orders: Iterable[Picture]) -> dict[tuple[str, str], Decimal]:
     net: dict[tuple[str, str], Decimal] = {}
     for order in orders:
         key = (order.placed.connector, order.placed.trading_pair)
-        base = None if "perpetual" in order.placed.connector else order.placed.trading_pair.split("-", 1)[0]
+        base = lessened_by(order)
         for fill in order.fills:
             amount = fill.amount if fill.side is Side.BUY else -fill.amount
             fee = fill.fee if fill.fee_token == base else Decimal(0)
             net[key] = money.add(net.get(key, Decimal(0)), money.add(amount, -fee))
     return {key: amount for key, amount in net.items() if amount}
+
+
+def lessened_by(order: Picture) -> str | None:
+    """The token whose fees leave less of what was bought: the base token on spot markets, none for contracts."""
+    return None if "perpetual" in order.placed.connector else order.placed.trading_pair.split("-", 1)[0]

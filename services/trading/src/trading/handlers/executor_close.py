@@ -129,20 +129,23 @@ class Closing:
         return rounded > 0 and rounded >= rule.min_order_size and rounded * (price or Decimal(0)) >= rule.min_notional_size
 
     def _summed_up(self, executor: Ended, reason: str | None, *, keep: bool) -> Close:
-        done = fills(self._orders.pictures.values())
+        orders, type_ = list(self._orders.pictures.values()), self._created.executor_type
+        done = fills(orders)
         close_type = executor.close_type or CloseType.FAILED
-        closes = self._created.executor_type in CLOSING | PAIRED
+        closes = type_ in CLOSING | PAIRED
         # What a type that only builds up or reduces a position has traded stays, whatever ended it.
         held = () if closes and not keep else done
         if keep and held:
             close_type = CloseType.POSITION_HOLD
         elif close_type is CloseType.POSITION_HOLD and not held:
             close_type = CloseType.EARLY_STOP
-        figures = earned(done) if closes and not held else self._engines(executor)
+        figures = earned(type_, orders) if closes and not held else self._engines(executor)
         if held:
             # The engine tells the volume of what was kept with the hold; here an executor's orders are its own.
             figures |= {
-                name: total for name, total in earned(done).items() if name in {"cum_fees_quote", "filled_amount_quote"}
+                name: total
+                for name, total in earned(type_, orders).items()
+                if name in {"cum_fees_quote", "filled_amount_quote"}
             }
         return Close(
             executor_id=self._created.executor_id,
@@ -160,7 +163,8 @@ class Closing:
             return executor.figures()
         except Unavailable:
             nothing = Decimal(0)
-            return {**earned(fills(self._orders.pictures.values())), "net_pnl_quote": nothing, "net_pnl_pct": nothing}
+            done = earned(self._created.executor_type, list(self._orders.pictures.values()))
+            return {**done, "net_pnl_quote": nothing, "net_pnl_pct": nothing}
 
 
 def _kept(executor: Ended, state: Executor) -> bool:
@@ -173,7 +177,7 @@ def never_ran(created: ExecutorCreated, reason: str) -> Close:
     return Close(
         executor_id=created.executor_id,
         close_type=CloseType.FAILED,
-        figures=earned(()),
+        figures=earned(created.executor_type, ()),
         held=(),
         custom_info={},
         reason=reason,
