@@ -10,7 +10,7 @@ from tools.fitness.source import Violation
 
 MODULES = {"__init__", "__main__", "app", "settings", "domain", "handlers", "adapters", "views", "migrations"}
 GATEWAY_MODULES = {"rest", "graphql"}
-ENGINE_SERVICES = {"trading", "market-data", "backtester", "orchestrator"}
+ENGINE_PACKAGES = {"engine-kit", "trading", "market-data", "backtester", "orchestrator"}
 
 ProjectRule = Callable[[Path], Iterator[Violation]]
 
@@ -29,11 +29,11 @@ def service_shape(root: Path) -> Iterator[Violation]:
 
 
 def engine_stays_out(root: Path) -> Iterator[Violation]:
-    """The engine is installed only by services that run it: nothing else's locked dependencies reach it."""
+    """The engine is installed only by engine-kit and the services that run it: nothing else's locked dependencies reach it."""
     locked = tomllib.loads((root / "uv.lock").read_text())["package"]
     needs = {package["name"]: {need["name"] for need in package.get("dependencies", [])} for package in locked}
     members = [package["name"] for package in locked if "editable" in package.get("source", {})]
-    for member in sorted(set(members) - ENGINE_SERVICES):
+    for member in sorted(set(members) - ENGINE_PACKAGES):
         if "hummingbot" in _closure(member, needs):
             yield Violation("uv.lock", 1, "engine-stays-out", f"{member} installs the engine")
 

@@ -19,7 +19,7 @@ CATCH_ALL_ALLOWED = {
 }
 IMPURE = {
     *("asyncio", "os", "time", "random", "logging", "socket", "subprocess", "pathlib", "secrets", "uuid", "threading"),
-    *("nats", "faststream", "asyncpg", "sqlalchemy", "aiohttp", "httpx", "fastapi", "hummingbot", "service_kit"),
+    *("nats", "faststream", "asyncpg", "sqlalchemy", "aiohttp", "httpx", "fastapi", "hummingbot", "engine_kit", "service_kit"),
 }
 DOORS: dict[str, tuple[str, ...]] = {
     "eventsourcing": ("libs/eventlog/", "bench/eventlog_baselines.py"),
@@ -27,9 +27,12 @@ DOORS: dict[str, tuple[str, ...]] = {
     "prometheus_client": ("libs/service-kit/src/service_kit/metrics.py",),
     "alembic": ("libs/eventlog/",),
     "faststream": ("libs/service-kit/", "tools/generate/"),
-    "hummingbot": tuple(
-        f"services/{service}/src/{service.replace('-', '_')}/adapters/"
-        for service in ("trading", "market-data", "backtester", "orchestrator", "accounts")
+    "hummingbot": (
+        "libs/engine-kit/",
+        *(
+            f"services/{service}/src/{service.replace('-', '_')}/adapters/"
+            for service in ("trading", "market-data", "backtester", "orchestrator", "accounts")
+        ),
     ),
     "fastapi": ("services/gateway-api/",),
     "docker": ("services/orchestrator/src/orchestrator/adapters/",),

@@ -8,10 +8,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from rig import Rig, new_log
 from sandbox_rig import Sandbox
-from trading.adapters.engine import Engine
-from trading.adapters.venue import Venue
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from uuid import uuid4
 
 import pytest
 from contracts.trading import OrderType, PositionAction, Side
+from engine_kit.engine import Engine
 from sandbox_rig import Sandbox
-from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.session import EngineExchanges, EngineSession
 from trading.handlers.exchange import Accepted, Fill, OrderTicket

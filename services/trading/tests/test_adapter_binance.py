@@ -13,11 +13,11 @@ from binance_wire import KEY, SECRET, BinanceWire, now, symbol_row
 from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType, Side
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from trading.adapters import sending
-from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.session import EngineExchanges, EngineSession
-from trading.adapters.venue import Venue
 from trading.handlers.exchange import Accepted, Fill, OrderReport, OrderTicket, Refused, ReportStatus, Unproven
 
 GOOD = {"binance_api_key": KEY, "binance_api_secret": SECRET}

@@ -19,15 +19,16 @@ from contracts.accounts import ConnectorUnknown, CredentialFieldInvalid, Credent
 from contracts.message import TOKEN
 from contracts.rejections import Unavailable
 from contracts.trading import ConnectorNotFound
-from trading.adapters import connectors, order_ids, throttle
+from engine_kit import public, throttle
+from engine_kit.engine import Engine
+from engine_kit.flight import Flights
+from engine_kit.venue import Venue
+from trading.adapters import connectors, order_ids
 from trading.adapters.catalogue import EngineCatalogue
-from trading.adapters.engine import Engine
-from trading.adapters.flight import Flights
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
-from trading.adapters.venue import Venue
 
 GOOD = {"binance_api_key": KEY, "binance_api_secret": SECRET}
 
@@ -176,7 +177,7 @@ async def test_unknown_and_unserved_connectors(engine: Engine) -> None:
 
 
 async def test_a_literal_field_names_what_is_allowed(engine: Engine) -> None:
-    setting = connectors.setting_of(engine, "hyperliquid")
+    setting = public.setting_of(engine, "hyperliquid")
     fields = {"hyperliquid_mode": "secret-looking", "hyperliquid_address": "0x1", "hyperliquid_secret_key": "0x2"}
     with pytest.raises(CredentialFieldInvalid, match="must be one of arb_wallet, api_wallet") as refused:
         connectors.validated(setting, fields)
@@ -211,7 +212,7 @@ async def test_rates_direct_inverse_and_bridged(engine: Engine, wire: BinanceWir
 async def test_an_exchange_gets_an_id_of_its_form(engine: Engine, name: str) -> None:
     key = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
     setting = engine.settings[name]
-    connector = await connectors.made_public(setting)
+    connector = await public.made_public(setting)
     made = order_ids.client_order_id(connector, setting.base_name(), key)
     assert TOKEN.match(made)
     assert made == order_ids.client_order_id(connector, setting.base_name(), key)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from engine_kit.venue import Attempt, VenueClosed
 from trading.adapters.outcome import judged, read
-from trading.adapters.venue import Attempt, VenueClosed
 from trading.handlers.exchange import Refused, Unproven
 
 POSTED = Attempt(sent=["POST https://api.binance.com/api/v3/order"])

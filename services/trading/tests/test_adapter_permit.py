@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import pytest
 from binance_wire import KEY, SECRET, BinanceWire
+from engine_kit import permit
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from test_adapter_binance import ticket
-from trading.adapters import permit
-from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.session import EngineExchanges, EngineSession
-from trading.adapters.venue import Venue
 from trading.handlers.exchange import Accepted, Refused, ReportStatus, Unproven
 
 

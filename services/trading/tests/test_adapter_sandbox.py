@@ -14,9 +14,9 @@ import pytest
 from contracts.accounts import CredentialRefused
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType, Side
+from engine_kit.engine import Engine
 from sandbox_rig import ADMIN, Sandbox, told, until_done
 from trading.adapters import session as engine_session
-from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates

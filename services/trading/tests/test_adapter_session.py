@@ -14,11 +14,11 @@ import pytest
 from binance_wire import KEY, SECRET, BinanceWire
 from contracts.message import TOKEN
 from contracts.trading import OrderType, Side
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from fake_exchange import FakeExchange
-from trading.adapters.engine import Engine
 from trading.adapters.markets import Markets
 from trading.adapters.session import EngineExchanges
-from trading.adapters.venue import Venue
 from trading.handlers.exchange import (
     Accepted,
     BalancesChanged,

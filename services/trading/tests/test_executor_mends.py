@@ -9,11 +9,11 @@ from decimal import Decimal
 
 import pytest
 from contracts.trading import ExecutorStatus, ExecutorType, OrderStatus
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from executor_examples import built, complete_config, filled_order
 from trading.adapters import executor_configs
-from trading.adapters.engine import Engine
 from trading.adapters.executor_orders import Placed, Wanted
-from trading.adapters.venue import Venue
 
 
 @pytest.fixture(scope="module", autouse=True)

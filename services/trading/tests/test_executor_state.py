@@ -13,12 +13,12 @@ from contracts.trading import (
     ExecutorType,
     ExecutorTypeUnknown,
 )
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from executor_examples import SPOT, built, complete_config, filled_order
 from pydantic import JsonValue
 from trading.adapters import executor_configs, executor_state
-from trading.adapters.engine import Engine
 from trading.adapters.executor_orders import Wanted
-from trading.adapters.venue import Venue
 
 DERIVED = {
     ExecutorType.GRID: {

@@ -47,6 +47,9 @@ from contracts.trading import (
     SummariseExecutors,
     SummarisePositionHolds,
 )
+from engine_kit.books import Books
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
 from eventlog.decider import Decider
 from eventlog.log import EventLog
 from service_kit.sealing import Sealer
@@ -54,16 +57,13 @@ from service_kit.service import Service
 from service_kit.supervisor import Supervisor
 
 from trading import migrations
-from trading.adapters.books import Books
 from trading.adapters.catalogue import EngineCatalogue
-from trading.adapters.engine import Engine
 from trading.adapters.executor_rates import Conversions
 from trading.adapters.executors import EngineExecutors
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
 from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineExchanges
-from trading.adapters.venue import Venue
 from trading.domain.executor import EXECUTOR
 from trading.domain.funding import FUNDING
 from trading.domain.hold import HOLD

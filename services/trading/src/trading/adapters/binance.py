@@ -13,8 +13,9 @@ from typing import Any
 
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType
+from engine_kit.answer import read
+from engine_kit.asking import asked
 
-from trading.adapters import outcome
 from trading.adapters.exchange import (
     ExchangeOrder,
     Fill,
@@ -23,7 +24,7 @@ from trading.adapters.exchange import (
     ReportStatus,
     Update,
 )
-from trading.adapters.reading import Reading, asked, side_of
+from trading.adapters.reading import Reading, side_of
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PAGE = 1000
@@ -106,7 +107,7 @@ class BinanceReading(Reading):
         try:
             row = await asked(self._get(self.paths.order, params, self.paths.query_order))
         except Unavailable as unanswered:
-            answer = outcome.read(unanswered.__cause__ or unanswered)
+            answer = read(unanswered.__cause__ or unanswered)
             status = GONE.get(answer.code)
             if status is None:
                 raise

@@ -13,8 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.trading import Position, PositionMode
+from engine_kit.answer import read
+from engine_kit.asking import asked
 
-from trading.adapters import outcome
 from trading.adapters.binance import PAGE, STATUSES, BinanceReading, Paths, executed_trade, stamp, trade, when
 from trading.adapters.derivative import Derivative, position_of
 from trading.adapters.exchange import (
@@ -28,7 +29,6 @@ from trading.adapters.exchange import (
     Refused,
     Update,
 )
-from trading.adapters.reading import asked
 
 FUTURES = Paths(
     order="v1/order",
@@ -162,7 +162,7 @@ class BinanceDerivative(Derivative):
         try:
             await self._post(MODE, wanted, SET_MODE)
         except OSError as error:
-            if outcome.read(error).code != SAME_MODE:
+            if read(error).code != SAME_MODE:
                 raise
         return Accepted("", datetime.now(UTC))
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from contracts.trading import ConnectorNotFound
+from engine_kit import public
+from engine_kit.engine import Engine
 
 from trading.adapters import connectors
-from trading.adapters.engine import Engine
 from trading.adapters.exchange import ConfigField, TradingRule
 from trading.adapters.markets import Markets
 
@@ -36,8 +37,8 @@ class EngineCatalogue:
     async def order_types(self, connector: str) -> list[str]:
         """The engine's names of the supported order types; no network."""
         if connector not in self._order_types:
-            public = await connectors.made_public(self._setting(connector))
-            self._order_types[connector] = [kind.name for kind in public.supported_order_types()]
+            made = await public.made_public(self._setting(connector))
+            self._order_types[connector] = [kind.name for kind in made.supported_order_types()]
         return list(self._order_types[connector])
 
     async def trading_rules(self, connector: str, trading_pairs: Iterable[str] | None) -> dict[str, TradingRule]:

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import importlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, get_args, get_origin
 
-from contracts.accounts import ConnectorUnknown, CredentialFieldInvalid, CredentialRefused
+from contracts.accounts import CredentialFieldInvalid, CredentialRefused
 from contracts.rejections import Unavailable
+from engine_kit.answer import read
+from engine_kit.asking import asked
+from engine_kit.public import connector_class, imported
 from pydantic import SecretStr, ValidationError
-
-from trading.adapters import outcome
-from trading.adapters.engine import Engine
-from trading.adapters.reading import asked
 
 OWN_NAME = "connector"
 """The field of every config map that only repeats the connector's name."""
-
-
-def connector_class(setting: Any) -> Any:
-    """The engine's class of a connector; imported on first use."""
-    return getattr(importlib.import_module(setting.module_path()), setting.class_name())
-
-
-def setting_of(engine: Engine, connector: str) -> Any:
-    """The engine's setting. ConnectorUnknown (400) for a name it does not have."""
-    setting = engine.settings.get(connector)
-    if setting is None:
-        raise ConnectorUnknown(f"Connector '{connector}' not found", field="connector")
-    return setting
 
 
 def validated(setting: Any, fields: Mapping[str, str]) -> Any:
@@ -98,25 +82,10 @@ def _plain(value: Any) -> Any:
     return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
-async def made_public(setting: Any, trading_pairs: Sequence[str] = ()) -> Any:
-    """A connector without keys, for public data only; nothing is connected. Unavailable when a library is missing."""
-    await _imported(setting)
-    return setting.non_trading_connector_instance_with_default_configuration(list(trading_pairs))
-
-
 async def made(setting: Any, fields: Mapping[str, str]) -> Any:
     """`build`, with the connector's code imported off the loop. Unavailable when a library is missing."""
-    await _imported(setting)
+    await imported(setting)
     return build(setting, fields)
-
-
-async def _imported(setting: Any) -> None:
-    """Import the connector's code off the loop."""
-    try:
-        await asyncio.to_thread(connector_class, setting)
-    except ImportError as missing:
-        msg = f"the engine cannot load '{setting.name}': {missing}"
-        raise Unavailable(msg, retry_after=3600) from missing
 
 
 async def logged_in(connector: Any) -> None:
@@ -125,7 +94,7 @@ async def logged_in(connector: Any) -> None:
     try:
         await asked(connector._update_balances())
     except Unavailable as unanswered:
-        answer = outcome.read(unanswered.__cause__ or unanswered)
+        answer = read(unanswered.__cause__ or unanswered)
         if answer.turned_away and answer.status not in (418, 429):
             raise CredentialRefused(answer.reason) from None
         raise

@@ -8,9 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.trading import Position, PositionMode, PositionSide
+from engine_kit.asking import asked
 
 from trading.adapters.exchange import Accepted, FundingPayment, Holdings, Outcome, Refused
-from trading.adapters.reading import asked
 from trading.adapters.sending import sent
 
 

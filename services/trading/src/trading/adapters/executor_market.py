@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from trading.adapters.books import Books
+from engine_kit.books import Books
+
 from trading.adapters.executor_orders import Wanted
 
 type Place = Callable[[Wanted], str]

@@ -8,10 +8,10 @@ from typing import Any
 
 from contracts.rejections import Unavailable
 from contracts.trading import ExecutorConfigInvalid, ExecutorCreated, ExecutorType, Market, TradingPairUnknown
+from engine_kit.books import Books
 from pydantic import JsonValue
 
 from trading.adapters import executor_configs, executor_schema
-from trading.adapters.books import Books
 from trading.adapters.executor import EngineExecutor
 from trading.adapters.executor_market import Connector, Orders
 from trading.adapters.executor_orders import Wanted

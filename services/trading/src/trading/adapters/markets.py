@@ -10,12 +10,12 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.rejections import Unavailable
+from engine_kit import public
+from engine_kit.asking import asked
+from engine_kit.engine import Engine
+from engine_kit.flight import Flights
 
-from trading.adapters import connectors
-from trading.adapters.engine import Engine
 from trading.adapters.exchange import TradingRule
-from trading.adapters.flight import Flights
-from trading.adapters.reading import asked
 
 FRESH_SECONDS = 300
 BIGGEST = Decimal("1E+30")
@@ -51,9 +51,9 @@ class Markets:
     async def public(self, connector: str) -> Any:
         """A connector without keys. Unavailable outside the venue or when the engine lacks a library for it."""
         if connector not in self._public:
-            setting = connectors.setting_of(self._engine, connector)
+            setting = public.setting_of(self._engine, connector)
             self._engine.venue.admit(connector)
-            self._public[connector] = await connectors.made_public(setting)
+            self._public[connector] = await public.made_public(setting)
         return self._public[connector]
 
     def _known(self, connector: str, age: float) -> Market | None:

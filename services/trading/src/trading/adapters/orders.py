@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.trading import PositionAction, Side
+from engine_kit import throttle
 
-from trading.adapters import throttle
 from trading.adapters.derivative import is_derivative
 from trading.adapters.exchange import Accepted, OrderTicket, Outcome, Unproven
 from trading.adapters.reading import moment

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 
+from engine_kit import public
+from engine_kit.asking import ENGINE_ERRORS
+from engine_kit.engine import Engine
+
 from trading.adapters import connectors
-from trading.adapters.engine import Engine
 from trading.adapters.markets import ONE_LISTING, Markets
-from trading.adapters.reading import ENGINE_ERRORS
 
 
 class EngineProver:
@@ -20,7 +22,7 @@ class EngineProver:
 
     async def prove(self, connector: str, fields: Mapping[str, str]) -> None:
         """Return when the exchange accepted the credential; see the Protocol for what is raised."""
-        setting = connectors.setting_of(self._engine, connector)
+        setting = public.setting_of(self._engine, connector)
         connectors.validated(setting, fields)
         self._engine.venue.admit(connector)
         throwaway = await connectors.made(setting, fields)

@@ -6,8 +6,10 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from engine_kit.asking import ENGINE_ERRORS
+
 from trading.adapters.exchange import BalancesChanged, Disconnected, OrderTicket, Reconnected, Update
-from trading.adapters.reading import ENGINE_ERRORS, Reading, fill, report
+from trading.adapters.reading import Reading, fill, report
 
 logger = logging.getLogger(__name__)
 

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.message import TOKEN
+from engine_kit.asking import asked
+from engine_kit.flight import Flights
 
-from trading.adapters.flight import Flights
 from trading.adapters.markets import Markets
-from trading.adapters.reading import asked
 
 SOURCE = "binance"
 FRESH_SECONDS = 10

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import aiohttp
 from contracts.rejections import Unavailable
 from contracts.trading import Side
+from engine_kit.answer import read
+from engine_kit.asking import ASK_SECONDS, ENGINE_ERRORS, asked
 
-from trading.adapters import outcome
 from trading.adapters.exchange import ExchangeOrder, Fill, OrderReport, OrderTicket, ReportStatus, Update
-
-ASK_SECONDS = 20
-
-ENGINE_ERRORS = (OSError, aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError)
-"""What an engine connector raises when the exchange, the network or an answer is not as it should be."""
 
 STATUSES = {
     "PENDING_CREATE": ReportStatus.OPEN,
@@ -46,15 +41,6 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC) if math.isfinite(seconds) and seconds > 0 else datetime.now(UTC)
 
 
-async def asked[T](answer: Awaitable[T]) -> T:
-    """The exchange's answer; Unavailable with its reason when there is none in time."""
-    try:
-        async with asyncio.timeout(ASK_SECONDS):
-            return await answer
-    except ENGINE_ERRORS as error:
-        raise Unavailable(f"the exchange gave no usable answer: {outcome.read(error).reason}") from error
-
-
 class Reading:
     """Questions through one connector. `tracked` gives the engine's own record of an order."""
 
@@ -75,7 +61,7 @@ class Reading:
             async with asyncio.timeout(ASK_SECONDS):
                 update = await self._connector._request_order_status(self._tracked(order))
         except ENGINE_ERRORS as error:
-            answer = outcome.read(error)
+            answer = read(error)
             if self._connector._is_order_not_found_during_status_update_error(error):
                 now = datetime.now(UTC)
                 return OrderReport(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
+from engine_kit.asking import ENGINE_ERRORS
+from engine_kit.venue import Attempt, watching
+
 from trading.adapters import outcome
 from trading.adapters.exchange import Outcome, Refused, Unproven
-from trading.adapters.reading import ENGINE_ERRORS
-from trading.adapters.venue import Attempt, watching
 
 SEND_SECONDS = 20
 """How long a call may take, waiting for the exchange's rate limit included."""

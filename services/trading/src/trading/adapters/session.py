@@ -17,12 +17,15 @@ from weakref import WeakSet
 
 from contracts.rejections import Unavailable
 from contracts.trading import OrderType
+from engine_kit import public, throttle
+from engine_kit.asking import asked
+from engine_kit.engine import Engine
+from engine_kit.permit import Permit, always, restrict
 
-from trading.adapters import connectors, order_ids, throttle
+from trading.adapters import connectors, order_ids
 from trading.adapters.binance import BinanceReading
 from trading.adapters.binance_perpetual import BinanceDerivative, BinancePerpetualReading
 from trading.adapters.derivative import Derivative, follow_position_mode, is_derivative, read_holdings
-from trading.adapters.engine import Engine
 from trading.adapters.exchange import (
     BalancesChanged,
     ExchangeOrder,
@@ -38,9 +41,8 @@ from trading.adapters.exchange import (
 )
 from trading.adapters.markets import FRESH_SECONDS, ONE_LISTING, Market, Markets, load_own
 from trading.adapters.orders import OrderDesk
-from trading.adapters.permit import Permit, always, restrict
 from trading.adapters.push import Push
-from trading.adapters.reading import Reading, asked
+from trading.adapters.reading import Reading
 from trading.adapters.upkeep import Upkeep
 
 STREAM_SECONDS = 20
@@ -71,7 +73,7 @@ class EngineExchanges:
 
     def session(self, account: str, connector: str, fields: Mapping[str, str], held: Permit = always) -> EngineSession:
         """A session for a credential's fields, not connected. Raises ConnectorUnknown, CredentialFieldInvalid, Unavailable."""
-        setting = connectors.setting_of(self._engine, connector)
+        setting = public.setting_of(self._engine, connector)
         self._engine.venue.admit(connector)
         connectors.validated(setting, fields)
         session = EngineSession(account, connector, setting, fields, self._markets)

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from contracts.rejections import Unavailable
+from engine_kit.asking import ENGINE_ERRORS, asked
 
 from trading.adapters.derivative import follow_position_mode
 from trading.adapters.exchange import BalancesChanged, Update
 from trading.adapters.push import Push
-from trading.adapters.reading import ENGINE_ERRORS, asked
 
 logger = logging.getLogger(__name__)
 

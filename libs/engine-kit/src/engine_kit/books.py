@@ -18,9 +18,9 @@ from typing import Any
 
 from contracts.rejections import Unavailable
 
-from trading.adapters import connectors
-from trading.adapters.engine import Engine
-from trading.adapters.reading import asked
+from engine_kit import public
+from engine_kit.asking import asked
+from engine_kit.engine import Engine
 
 logger = logging.getLogger(__name__)
 
@@ -142,9 +142,9 @@ class Books:
     async def _feed(self, connector: str, trading_pairs: Sequence[str]) -> _Feed:
         async with self._starting:
             if connector not in self._feeds:
-                setting = connectors.setting_of(self._engine, connector)
+                setting = public.setting_of(self._engine, connector)
                 self._engine.venue.admit(connector)
-                self._feeds[connector] = _Feed(await connectors.made_public(setting, trading_pairs))
+                self._feeds[connector] = _Feed(await public.made_public(setting, trading_pairs))
                 self._feeds[connector].tracker.start()
             feed = self._feeds[connector]
             if feed.watching is None or feed.watching.done():

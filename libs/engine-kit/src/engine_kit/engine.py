@@ -18,8 +18,8 @@ from typing import Any
 import aiohttp
 from contracts.rejections import Unavailable
 
-from trading.adapters import clock, permit, throttle
-from trading.adapters.venue import Venue
+from engine_kit import clock, permit, throttle
+from engine_kit.venue import Venue
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
-from trading.adapters import books
-from trading.adapters.books import Books
+from engine_kit import books
+from engine_kit.books import Books
 
 
 async def test_a_watch_that_broke_is_begun_again_for_the_next_follower(monkeypatch: Any) -> None:
@@ -26,8 +26,8 @@ async def test_a_watch_that_broke_is_begun_again_for_the_next_follower(monkeypat
     tracker = SimpleNamespace(start=lambda: None, stop=lambda: None, data_source=None, order_books={}, _trading_pairs=[])
     engine: Any = SimpleNamespace(venue=SimpleNamespace(admit=lambda _: None))
     monkeypatch.setattr(books, "_watch", watch)
-    monkeypatch.setattr(books.connectors, "setting_of", lambda *_: None)
-    monkeypatch.setattr(books.connectors, "made_public", made)
+    monkeypatch.setattr(books.public, "setting_of", lambda *_: None)
+    monkeypatch.setattr(books.public, "made_public", made)
     followed = Books(engine)
     first = (await followed._feed("binance", [])).watching
     assert first is not None

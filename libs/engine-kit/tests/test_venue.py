@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from contracts.rejections import Unavailable
-from trading.adapters.venue import Venue, VenueClosed
+from engine_kit.venue import Venue, VenueClosed
 
 SANDBOX = Venue("http://127.0.0.1:8080")
 

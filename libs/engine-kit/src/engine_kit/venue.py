@@ -17,7 +17,7 @@ from typing import Any
 from aiohttp import ClientConnectorError
 from contracts.rejections import Unavailable
 
-from trading.adapters.permit import NotPermitted, sending
+from engine_kit.permit import NotPermitted, sending
 
 SANDBOX_CONNECTORS = frozenset({"binance", "binance_perpetual"})
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from trading.adapters import throttle
-from trading.adapters.throttle import SLOTS, Pool, install, order_wait, placing
+from engine_kit import throttle
+from engine_kit.throttle import SLOTS, Pool, install, order_wait, placing
 
 
 @dataclass

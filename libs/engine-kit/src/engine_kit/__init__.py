@@ -1,0 +1,1 @@
+"""The Hummingbot engine as a library: loading it, its transport and venue, its public connectors and order books."""
