@@ -7,8 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import Any
 
-from eventlog import rows
+import asyncpg
+
+from eventlog import rows, single
 from eventlog.append import Append, Outcome
 from eventlog.chain import GENESIS, Content
 from eventlog.database import Connection
@@ -56,18 +59,39 @@ class BatchWriter:
 
     async def _store(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome]:
         # Before the transaction gets its id: events that are seen here belong to lower ids, so the feed keeps stream order.
-        heads = await self._heads.of(connection, batch)
-        outcomes: dict[Append, Outcome] = {}
-        async with connection.transaction():
-            fenced = await _fenced(connection, batch)
-            admitted = self._admit(batch, heads, fenced, outcomes)
-            recorded = await _insert(connection, admitted)
-            await self._project(connection, admitted, recorded)
+        known = await self._heads.of(connection, batch)
+        heads, outcomes = dict(known), dict[Append, Outcome]()
+        admitted = self._admit(batch, heads, frozenset(), outcomes)
+        recorded = await self._store_at_once(connection, admitted)
+        if recorded is None:
+            heads, outcomes = dict(known), {}
+            async with connection.transaction():
+                fenced = await _fenced(connection, batch)
+                admitted = self._admit(batch, heads, fenced, outcomes)
+                recorded = await _insert(connection, admitted)
+                await self._project(connection, admitted, recorded)
         self._heads.keep((append.stream for append in admitted.appends if append.events), heads)
         events = iter(recorded)
         for append in admitted.appends:
             outcomes[append] = [next(events) for _ in append.events]
         return outcomes
+
+    async def _store_at_once(self, connection: Connection, admitted: _Admitted) -> list[Recorded] | None:
+        """The events, stored by one statement with their views; None, and nothing stored, where that cannot be."""
+        if not 0 < len(admitted.contents) <= single.MOST:
+            return None
+        unplaced = _recorded(admitted, [(0, 0)] * len(admitted.contents))
+        writes = [write for view in self._views for one in unplaced for write in view.project(one)]
+        writes += [write for append in admitted.appends for write in append.writes]
+        if not single.fits(len(unplaced), writes):
+            return None
+        fences = frozenset(append.fence for append in admitted.appends if append.fence is not None)
+        sql, arguments = single.statement(fences, _columns(admitted), writes)
+        try:
+            return _recorded(admitted, await connection.fetch(sql, *arguments))
+        except asyncpg.DivisionByZeroError:
+            # A fence is out of date; of which append is found out the other way.
+            return None
 
     def _admit(
         self,
@@ -129,11 +153,15 @@ async def _fenced(connection: Connection, batch: Sequence[Append]) -> frozenset[
 
 
 async def _insert(connection: Connection, admitted: _Admitted) -> list[Recorded]:
-    contents = admitted.contents
-    if not contents:
+    if not admitted.contents:
         return []
-    places = await connection.fetch(
-        rows.INSERT,
+    return _recorded(admitted, await connection.fetch(rows.INSERT, *_columns(admitted)))
+
+
+def _columns(admitted: _Admitted) -> tuple[object, ...]:
+    """The arguments of `rows.INSERT`."""
+    contents = admitted.contents
+    return (
         [one.stream for one in contents],
         [one.version for one in contents],
         [one.topic for one in contents],
@@ -146,8 +174,12 @@ async def _insert(connection: Connection, admitted: _Admitted) -> list[Recorded]
         admitted.hashes,
         contents[0].recorded_at,
     )
+
+
+def _recorded(admitted: _Admitted, places: Iterable[Any]) -> list[Recorded]:
+    """The events with their places: pairs of position and transaction."""
     events = (event for append in admitted.appends for event in append.events)
     return [
         Recorded(event, one.stream, one.version, position, tx, one.metadata, one.recorded_at)
-        for event, one, (position, tx) in zip(events, contents, places, strict=True)
+        for event, one, (position, tx) in zip(events, admitted.contents, places, strict=True)
     ]

@@ -23,10 +23,11 @@ DIALECT = PGDialect_asyncpg(json_serializer=_json_text)  # type: ignore[no-untyp
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """SQL with `$1`, `$2`, ... and the arguments of one execution."""
+    """SQL with `$1`, `$2`, ... and the arguments of one execution. `row` is the only row it touches, where that is known."""
 
     sql: str
     args: tuple[object, ...]
+    row: tuple[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,19 @@ class Statement:
 
     An `insert(table)` without `values` takes every column as a parameter. TypeError for what cannot be compiled ahead:
     `IN` over a parameter (use `= any_(bindparam(...))` with an array type) and columns with Python-side defaults.
+
+    `row` names a table and the parameter that is the key of the only row there, and of all tables, that the statement reads
+    or writes. Its values may then not depend on the event's place in the feed (`position`, `tx`), which is not known yet
+    when writes of several rows become one statement (`single`).
     """
 
-    def __init__(self, clause: ClauseElement) -> None:
+    def __init__(self, clause: ClauseElement, *, row: tuple[str, str] | None = None) -> None:
         compiled = _compile(clause)
         if compiled.post_compile_params or compiled.literal_execute_params:
             msg = "a list parameter of IN cannot be compiled ahead: compare with any_() of an array parameter"
             raise TypeError(msg)
         self.sql = str(compiled)
+        self._row = row
         self._parameters = _parameters(compiled)
         self._names = frozenset(parameter.name for parameter in self._parameters)
         self._converted = [(n, one.convert) for n, one in enumerate(self._parameters) if one.convert is not None]
@@ -93,11 +99,14 @@ class Statement:
             values = [params[parameter.name] for parameter in self._parameters]
             for place, convert in self._converted:
                 values[place] = convert(values[place])
-            return Write(self.sql, tuple(values))
+            return Write(self.sql, tuple(values), self._touched(params))
         if unknown := params.keys() - self._names:
             msg = f"no such parameter: {', '.join(sorted(unknown))}"
             raise TypeError(msg)
-        return Write(self.sql, tuple(parameter.given(params) for parameter in self._parameters))
+        return Write(self.sql, tuple(parameter.given(params) for parameter in self._parameters), self._touched(params))
+
+    def _touched(self, params: Mapping[str, object]) -> tuple[str, object] | None:
+        return None if self._row is None else (self._row[0], params[self._row[1]])
 
 
 def literal(clause: ClauseElement) -> Write:

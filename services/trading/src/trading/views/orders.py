@@ -85,6 +85,8 @@ _index("session_open", "account", "connector", where="known AND closed IS NULL")
 _index("exchange_order_id", "account", "connector", "exchange_order_id")
 _index("client_order_id", "account", "connector", "client_order_id")
 
+ROW = ("orders", "order_id")
+
 _INTRODUCE = Statement(
     text(
         """INSERT INTO orders (order_id, known, external, client_order_id, account, connector, trading_pair, side, order_type,
@@ -96,7 +98,8 @@ _INTRODUCE = Statement(
             position_action = excluded.position_action, amount = excluded.amount, price = excluded.price,
             exchange_order_id = coalesce(excluded.exchange_order_id, orders.exchange_order_id),
             created_at = excluded.created_at, updated_at = excluded.updated_at"""
-    )
+    ),
+    row=ROW,
 )
 _FILL = Statement(
     text(
@@ -114,34 +117,41 @@ _FILL = Statement(
             fee_tokens = CASE WHEN orders.fee_tokens @> excluded.fee_tokens THEN orders.fee_tokens
                 ELSE orders.fee_tokens || excluded.fee_tokens END,
             updated_at = excluded.updated_at"""
-    )
+    ),
+    row=ROW,
 )
 _SUBMITTED = Statement(
     text(
         """UPDATE orders SET acknowledged = true, unknown = nullif(unknown, 'submit'), exchange_order_id = :exchange_order_id,
             updated_at = :at WHERE order_id = :order_id"""
-    )
+    ),
+    row=ROW,
 )
 _RESOLVED = Statement(
     text(
         """UPDATE orders SET acknowledged = true, unknown = NULL, closed = nullif(closed, 'FAILED'),
             error_message = CASE WHEN closed = 'FAILED' THEN NULL ELSE error_message END,
             exchange_order_id = coalesce(:exchange_order_id, exchange_order_id), updated_at = :at WHERE order_id = :order_id"""
-    )
+    ),
+    row=ROW,
 )
-_UNKNOWN = Statement(text("UPDATE orders SET unknown = :action, updated_at = :at WHERE order_id = :order_id"))
-_CANCEL_REQUESTED = Statement(text("UPDATE orders SET cancel_wanted = true, updated_at = :at WHERE order_id = :order_id"))
+_UNKNOWN = Statement(text("UPDATE orders SET unknown = :action, updated_at = :at WHERE order_id = :order_id"), row=ROW)
+_CANCEL_REQUESTED = Statement(
+    text("UPDATE orders SET cancel_wanted = true, updated_at = :at WHERE order_id = :order_id"), row=ROW
+)
 _CANCEL_REFUSED = Statement(
     text(
         """UPDATE orders SET cancel_wanted = false, unknown = nullif(unknown, 'cancel'), updated_at = :at
             WHERE order_id = :order_id"""
-    )
+    ),
+    row=ROW,
 )
 _CLOSED = Statement(
     text(
         """UPDATE orders SET closed = :status, unknown = NULL, cancel_wanted = false,
             error_message = coalesce(:error_message, error_message), updated_at = :at WHERE order_id = :order_id"""
-    )
+    ),
+    row=ROW,
 )
 
 

@@ -50,7 +50,8 @@ _INSERT = Statement(
             order_type, amount, price, fee, fee_token, is_maker, time)
         VALUES (:order_id, :exchange_trade_id, :trade_id, :exchange_order_id, :account, :connector, :trading_pair, :side,
             :order_type, :amount, :price, :fee, :fee_token, :is_maker, :time)"""
-    )
+    ),
+    row=("trades", "trade_id"),
 )
 
 
