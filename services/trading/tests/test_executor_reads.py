@@ -15,6 +15,7 @@ from contracts.trading import (
     CloseType,
     ExecutorClosed,
     ExecutorCreated,
+    ExecutorFill,
     ExecutorStarted,
     ExecutorStatus,
     ExecutorType,
@@ -23,6 +24,7 @@ from contracts.trading import (
     GetExecutorPerformance,
     Market,
     SearchExecutors,
+    Side,
 )
 from eventlog.log import EventLog
 from trading.views import executor_figures
@@ -185,6 +187,23 @@ async def test_performance_counts_each_executor_once_and_holds_apart(log: EventL
     assert json.loads(await summarise_executors(log))["by_status"] == {"RUNNING": 1}
     for view in (ExecutorsView(), ExecutorTotalsView()):
         assert (await log.replay(view)).identical
+
+
+async def test_what_was_kept_counts_with_its_hold_however_its_executor_ended(log: EventLog) -> None:
+    fill_ = ExecutorFill(
+        order_id="o1",
+        connector="binance",
+        trading_pair="BTC-USDT",
+        side=Side.BUY,
+        amount=Decimal(1),
+        quote=Decimal(100),
+        fee=Decimal("0.5"),
+    )
+    kept = closed("e1", "-4", CloseType.COMPLETED).model_copy(update={"held": (fill_,)})
+    await happen(log, "e1", created("e1", executor_type=ExecutorType.TWAP), kept)
+    held = HeldTotals(active=1, fees=Decimal("0.5"))
+    report = json.loads(await executor_performance(log, GetExecutorPerformance(), held))
+    assert (report["total_executors"], report["pnl_total_quote"], report["fees_total_quote"]) == (1, -0.5, 0.5)
 
 
 async def test_performance_of_nothing(log: EventLog) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from contracts.trading import ExecutorClosed
+from contracts.trading import CloseType, ExecutorClosed
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, Table, Text, text
@@ -22,6 +22,7 @@ executor_totals = Table(
     Column("executor_type", Text, primary_key=True),
     Column("connector", Text, primary_key=True),
     Column("trading_pair", Text, primary_key=True),
+    # POSITION_HOLD for all that kept something, however they ended.
     Column("close_type", Text, primary_key=True),
     Column("executors", BigInteger, nullable=False),
     Column("wins", BigInteger, nullable=False),
@@ -60,9 +61,11 @@ class ExecutorTotalsView:
         """One write for a close, none for other events."""
         event = recorded.event
         if isinstance(event, ExecutorClosed):
+            # What was kept is told with the hold: types that only build up a position keep it and end as COMPLETED.
+            close_type = CloseType.POSITION_HOLD if event.held else event.close_type
             yield _CLOSED.bind(
                 executor_id=event.executor_id,
-                close_type=event.close_type.value,
+                close_type=close_type.value,
                 wins=int(event.net_pnl_quote > 0),
                 pnl=event.net_pnl_quote,
                 pct=event.net_pnl_pct,
