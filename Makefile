@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup up down check lint unit test integration fuzz safety bench generate fmt new-service migration
+.PHONY: help setup up down check lint unit test integration fuzz safety chaos bench generate fmt new-service migration
 SHELL := /bin/bash
 BIN := .venv/bin
 
@@ -29,7 +29,7 @@ unit: setup  ## Tests of the packages (TESTS="cli tools" for some)
 	$(BIN)/pytest -q -n 2 --dist loadfile $(TESTS)
 
 integration: setup  ## User journeys and conformance, against a real stack of their own
-	$(BIN)/pytest -q tests/integration tests/conformance tests/safety/test_checker.py
+	$(BIN)/pytest -q tests/integration tests/conformance tests/safety/test_checker.py tests/safety/test_chaos_judge.py
 
 fuzz: setup  ## Schemathesis with a new seed (SCHEMATHESIS_SEED=N repeats one), and a short order-safety round
 	SCHEMATHESIS_SEED=$${SCHEMATHESIS_SEED:-$$RANDOM} SCHEMATHESIS_EXAMPLES=60 $(BIN)/pytest -q tests/conformance/test_schemathesis.py
@@ -37,6 +37,9 @@ fuzz: setup  ## Schemathesis with a new seed (SCHEMATHESIS_SEED=N repeats one), 
 
 safety: setup  ## 10,000 orders with every fault and kill; the report goes to .hummingbus-reports/ (ARGS="--seed N")
 	$(BIN)/python -m tests.safety $(ARGS)
+
+chaos: setup  ## Executors of every type under faults, kills and cuts; report as above (ARGS="--seed N --rounds N --replicas N")
+	$(BIN)/python -m bench.chaos $(ARGS)
 
 test: check integration  ## Everything CI runs
 

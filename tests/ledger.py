@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -51,6 +51,13 @@ async def books(client: Any, account: str, connector: str) -> Books:
         token["token"]: (exact(token["units"]), exact(token["available_units"]))
         for token in state.get(account, {}).get(connector, ())
     }
+    return our_books(orders, trades, balances)
+
+
+def our_books(
+    orders: Iterable[Mapping[str, Any]], trades: Iterable[Mapping[str, Any]], balances: dict[str, tuple[Decimal, Decimal]]
+) -> Books:
+    """The books that rows of our API hold; all of one connector, for trades are numbered by connector."""
     return Books(
         {order["order_id"]: (order["status"], exact(order["filled_amount"])) for order in orders},
         {

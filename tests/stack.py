@@ -109,14 +109,21 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(**settings: str) -> Iterator[Stack]:
-    """A ready stack in a new home, stopped and removed at the end."""
+def prepared(**settings: str) -> Iterator[Stack]:
+    """A stack in a new home that is not started yet; stopped and removed at the end."""
     home = Path(tempfile.mkdtemp(prefix="hummingbus-stack-"))
     home.chmod(0o755)  # as root, Postgres runs as another user and must get there
     stack = Stack(home, free_port(), settings)
     try:
-        stack.up()
         yield stack
     finally:
         stack.down()
         shutil.rmtree(home)
+
+
+@contextmanager
+def running(**settings: str) -> Iterator[Stack]:
+    """A ready stack in a new home, stopped and removed at the end."""
+    with prepared(**settings) as stack:
+        stack.up()
+        yield stack

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -51,14 +51,8 @@ def judge(trader: Trader, ours: Books, ledger: Mapping[str, Any]) -> Verdict:
     theirs = ledger_books(ledger)
     name = trader.account
     _judge_orders(verdict, trader, ours, ledger["orders"])
-    for order_id, (status, filled) in ours.orders.items():
-        if status == "UNKNOWN":
-            verdict.wrong["unresolved"].append(f"{name}: {order_id} is UNKNOWN")
-        elif order_id in theirs.orders and theirs.orders[order_id] != (status, filled):
-            verdict.wrong["wrong_states"].append(f"{name}: {order_id} is {status} {filled}, not {theirs.orders[order_id]}")
-    for order_id in theirs.orders.keys() - ours.orders.keys():
-        verdict.wrong["lost_orders"].append(f"{name}: {order_id} of the exchange is not known here")
-    _judge_fills(verdict, name, ours, theirs)
+    judge_states(verdict, name, ours, theirs)
+    judge_fills(verdict, name, ours, theirs)
     for token in sorted(ours.balances.keys() | theirs.balances.keys()):
         here, there = ours.balances.get(token), theirs.balances.get(token)
         if here != there:
@@ -100,7 +94,19 @@ def _wanted(asked: Mapping[str, Any]) -> tuple[Any, ...]:
     return symbol, asked["trade_type"], asked["order_type"], Decimal(asked["amount"]), Decimal(asked.get("price", 0))
 
 
-def _judge_fills(verdict: Verdict, name: str, ours: Books, theirs: Books) -> None:
+def judge_states(verdict: Verdict, name: str, ours: Books, theirs: Books) -> None:
+    """Every order of the exchange is known here, in the same state; none is left unknown."""
+    for order_id, (status, filled) in ours.orders.items():
+        if status == "UNKNOWN":
+            verdict.wrong["unresolved"].append(f"{name}: {order_id} is UNKNOWN")
+        elif order_id in theirs.orders and theirs.orders[order_id] != (status, filled):
+            verdict.wrong["wrong_states"].append(f"{name}: {order_id} is {status} {filled}, not {theirs.orders[order_id]}")
+    for order_id in theirs.orders.keys() - ours.orders.keys():
+        verdict.wrong["lost_orders"].append(f"{name}: {order_id} of the exchange is not known here")
+
+
+def judge_fills(verdict: Verdict, name: str, ours: Books, theirs: Books) -> None:
+    """Both have the same executions."""
     for trade_id, trade in theirs.trades.items():
         if ours.trades.get(trade_id) != trade:
             verdict.wrong["lost_fills"].append(f"{name}: trade {trade_id} is {ours.trades.get(trade_id)} here, {trade} there")
@@ -150,10 +156,10 @@ def _judge_resolution(verdict: Verdict, order: str, events: list[Happened], begi
     verdict.wrong["unresolved"].append(f"{order}: an unknown outcome was never resolved with evidence")
 
 
-def together(verdicts: list[Verdict]) -> Verdict:
+def together(verdicts: Sequence[Verdict], kinds: Iterable[str] = WRONG) -> Verdict:
     """All verdicts as one, every kind of wrong named."""
     whole = Verdict()
-    for kind in WRONG:
+    for kind in kinds:
         whole.wrong[kind] = [line for verdict in verdicts for line in verdict.wrong[kind]]
     for verdict in verdicts:
         whole.counted += verdict.counted

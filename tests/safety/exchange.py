@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,19 @@ class Exchange:
         """End all faults."""
         (await self._http.delete(self._url("/admin/faults"))).raise_for_status()
 
+    async def open_account(self, balances: Mapping[str, str], futures: str) -> dict[str, str]:
+        """A new account with these spot balances and USDT for futures: its `api_key` and `api_secret`."""
+        account: dict[str, str] = await self._post("/admin/accounts", {"balances": dict(balances), "futures": futures})
+        return account
+
+    async def set_price(self, symbol: str, price: Decimal) -> None:
+        """The spot market, and with it the index of its contract, stands at the price now and moves on from there."""
+        await self._post("/admin/prices", {"symbol": symbol, "price": str(price)})
+
+    async def settle_funding(self, rate: Decimal) -> None:
+        """Settle funding of all contracts now."""
+        await self._post("/admin/futures/funding", {"rate": str(rate)})
+
     async def prices(self) -> dict[str, float]:
         """The last price of every symbol."""
         tickers = (await self._http.get(self._url("/api/v3/ticker/price"))).raise_for_status().json()
@@ -45,6 +60,9 @@ class Exchange:
 
     async def close(self) -> None:
         await self._http.aclose()
+
+    async def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        return (await self._http.post(self._url(path), json=body)).raise_for_status().json()
 
     def _url(self, path: str) -> str:
         # A stack that was started again may have other ports.

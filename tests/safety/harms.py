@@ -1,4 +1,4 @@
-"""What is done to the stack's processes: killed, frozen, wiped; and how long it takes until trading goes on."""
+"""What is done to the stack's processes: killed, frozen, cut off, wiped; and how long it takes until trading goes on."""
 
 from __future__ import annotations
 
@@ -17,17 +17,22 @@ import psutil
 from hummingbus.home import Home
 from hummingbus.stack.report import StackReport, read_report
 
-from tests.safety.traders import Trader
+from tests.safety.client import Client
+from tests.safety.links import Links
 from tests.stack import Stack, eventually
 
 PROCESSES = ("trading", "accounts", "gateway-api", "nats", "postgres", "sandbox-exchange")
-HARMS = (
-    *(f"kill {name}" for name in PROCESSES),
-    *(f"freeze {name}" for name in PROCESSES),
-    "wipe JetStream",
-    "kill supervisor",
-)
+
+
+def harms_of(processes: Sequence[str], links: Links | None = None) -> tuple[str, ...]:
+    """The harms that can be done to these processes, and to what connects them."""
+    done = [f"{verb} {name}" for verb in ("kill", "freeze") for name in processes]
+    return (*done, "wipe JetStream", "kill supervisor", *(f"cut {name}" for name in (links.names if links else ())))
+
+
+HARMS = harms_of(PROCESSES)
 FREEZE = (1.0, 6.0)
+CUT = (0.5, 8.0)
 LONG_FREEZE = 14.0
 """Seconds; longer than a session's lease lives, so that it wakes up without it."""
 OVERLAPPING = 0.25
@@ -50,12 +55,23 @@ class Recoveries:
 class Harms:
     """Harms a stack along the progress of its traders. `forgetting` is called before the exchange loses its memory."""
 
-    def __init__(self, stack: Stack, seed: int, traders: Sequence[Trader], forgetting: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        seed: int,
+        traders: Sequence[Client],
+        forgetting: Callable[[], Awaitable[None]],
+        links: Links | None = None,
+        processes: Sequence[str] = PROCESSES,
+    ) -> None:
         self._stack = stack
         self._home = Home(Path(stack.home))
         self._chance = random.Random(f"{seed}/harms")
         self._traders = traders
         self._forgetting = forgetting
+        self._links = links
+        self._kinds = harms_of(processes, links)
+        self._queue: list[str] = []
         self.done: dict[str, Recoveries] = defaultdict(Recoveries)
 
     async def along(self, progress: Callable[[], float], count: int) -> None:
@@ -63,12 +79,11 @@ class Harms:
 
         Harms take their time: those that are left when nobody trades any more are left out, once each was done.
         """
-        queue: list[str] = []
         for number in range(count):
-            if number >= len(HARMS) and progress() >= 1:
+            if number >= len(self._kinds) and progress() >= 1:
                 return
-            queue = queue or self._chance.sample(HARMS, len(HARMS))
-            harm, overlapped = queue.pop(), self._chance.random() < OVERLAPPING
+            self._queue = self._queue or self._chance.sample(self._kinds, len(self._kinds))
+            harm, overlapped = self._queue.pop(), self._chance.random() < OVERLAPPING
             while progress() < (number + 0.5) / count:  # noqa: ASYNC110 - counts of several traders
                 await asyncio.sleep(0.1)
             ended = await self._do(harm)
@@ -83,6 +98,9 @@ class Harms:
             await self._forgetting()
         if verb == "freeze":
             await self._freeze(name)
+            return time.monotonic()
+        if verb == "cut" and self._links is not None:
+            await self._links.cut(name, self._chance.uniform(*CUT), silent=self._chance.random() < 0.5)
             return time.monotonic()
         began = time.monotonic()
         if verb == "wipe":
@@ -143,7 +161,7 @@ class Harms:
 
     async def _freeze(self, name: str) -> None:
         """Stop a process with all it started, and let it go on."""
-        seconds = LONG_FREEZE if name == "trading" and self._chance.random() < 0.3 else self._chance.uniform(*FREEZE)
+        seconds = LONG_FREEZE if name.startswith("trading") and self._chance.random() < 0.3 else self._chance.uniform(*FREEZE)
         process = await asyncio.to_thread(self._process, name)
         try:
             frozen = [process, *process.children(recursive=True)]

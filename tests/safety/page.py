@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import median
 
 from tests.safety.checker import WRONG
+from tests.safety.harms import Recoveries
 from tests.safety.round import Report
 
 STYLE = """
@@ -60,13 +61,16 @@ def _page(report: Report) -> str:
             f"<style>{STYLE}</style><h1>Order safety</h1>",
             good if report.good else '<h2 class="wrong">The books differ</h2>',
             f"<p>{_story(report)}</p>",
-            _table(("What must not be", "found"), ((text, len(report.wrong.get(kind, ()))) for kind, text in WRONG.items())),
+            table(("What must not be", "found"), ((text, len(report.wrong.get(kind, ()))) for kind, text in WRONG.items())),
             *(f'<p class="wrong">{line}</p>' for line in lines),
-            _table(("The clients' requests", ""), report.requests.items()),
-            _table(("The books", ""), report.counted.items()),
-            _table(("Faults of the exchange", "injected", "fired"), _faults(report)),
-            _table(("Where they struck", "injected"), report.faults_by_endpoint.items()),
-            _table(("Harm done to processes", "times", "ready again", "longest", "serving again", "longest"), _harms(report)),
+            table(("The clients' requests", ""), report.requests.items()),
+            table(("The books", ""), report.counted.items()),
+            table(("Faults of the exchange", "injected", "fired"), fault_rows(report.faults_injected, report.faults_fired)),
+            table(("Where they struck", "injected"), report.faults_by_endpoint.items()),
+            table(
+                ("Harm done to processes", "times", "ready again", "longest", "serving again", "longest"),
+                harm_rows(report.recoveries),
+            ),
             f"<p>{SECONDS}</p></html>",
         ]
     )
@@ -83,13 +87,15 @@ def _story(report: Report) -> str:
     )
 
 
-def _faults(report: Report) -> Iterable[Sequence[object]]:
-    for kind, count in report.faults_injected.items():
-        yield f"{kind}: {FAULTS.get(kind, '')}", count, report.faults_fired.get(kind, 0)
+def fault_rows(injected: Mapping[str, int], fired: Mapping[str, int]) -> Iterable[Sequence[object]]:
+    """Each kind of fault with what it does and how often."""
+    for kind, count in injected.items():
+        yield f"{kind}: {FAULTS.get(kind, '')}", count, fired.get(kind, 0)
 
 
-def _harms(report: Report) -> Iterable[Sequence[object]]:
-    for harm, found in report.recoveries.items():
+def harm_rows(recoveries: Mapping[str, Recoveries]) -> Iterable[Sequence[object]]:
+    """Each harm with its times: of the stack, and of those it serves."""
+    for harm, found in recoveries.items():
         yield harm, found.times, *_middle_and_longest(found.ready), *_middle_and_longest(found.serving)
 
 
@@ -97,7 +103,8 @@ def _middle_and_longest(seconds: Sequence[float]) -> tuple[str, str]:
     return (f"{median(seconds):.1f}", f"{max(seconds):.1f}") if seconds else ("-", "-")
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """An HTML table; text is escaped."""
     headings = "".join(f"<th>{escape(text)}</th>" for text in head)
     body = "".join(f"<tr>{''.join(f'<td>{escape(_shown(cell))}</td>' for cell in row)}</tr>" for row in rows)
     return f"<table><tr>{headings}</tr>{body}</table>"

@@ -115,7 +115,15 @@ def test_a_version_that_is_missing_in_the_stream_is_named() -> None:
     assert judge_evidence({"one": {1: PLACED, 3: FILLED}}, client()).wrong["missing_events"]
 
 
-ACCEPTED = {"event": "OrderAccepted", "account": "1", "symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "price": "100"}
+ACCEPTED = {
+    "event": "OrderAccepted",
+    "account": "1",
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "price": "100",
+    "at": 1,
+}
 RECORDS: list[list[dict[str, Any]]] = [
     [
         {"event": "AccountOpened", "account": "1", "api_key": "key"},
@@ -133,11 +141,12 @@ RECORDS: list[list[dict[str, Any]]] = [
             "maker": 0,
             "taker_fee": "0.0005",
             "maker_fee": "0",
+            "at": 2,
         },
     ],
     [{**ACCEPTED, "order": 6, "quantity": "1", "client_order_id": "two"}],
     [],
-    [{"event": "OrderClosed", "order": 6, "status": "CANCELED"}],
+    [{"event": "OrderClosed", "order": 6, "status": "CANCELED", "at": 2}],
 ]
 
 

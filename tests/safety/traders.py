@@ -1,50 +1,35 @@
-"""Clients that never give up: each order has one Idempotency-Key, and is asked for again until there is an answer."""
+"""Clients that place orders: each has one Idempotency-Key, and is asked for again until there is an answer."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
+from tests.safety.client import Client
 from tests.safety.plans import CONNECTOR, Plan
 
 LANES = 3
 """Orders of one account that are under way at the same time."""
-PATIENCE = 400.0
-AGAIN = 0.3
-"""Seconds until the same request is sent again, unless the answer says how long to wait."""
 HALTED = "TradingPairUnknown"
 """The code that refuses an order for a pair which the exchange does not list, as it lists none that is halted."""
-FINAL = frozenset({200, 201, 400, 404, 422})
 
 
 @dataclass
-class Trader:
-    """One account's client.
-
-    `accepted` holds the order id by key, `asked` what was asked for by order id, `refused` the refusal by key. `complaints`
-    are answers that no client may get. `served_at` is when the last request was sent that was answered for good (monotonic).
+class Trader(Client):
+    """One account's client. `accepted` holds the order id by key, `asked` what was asked for by order id, `refused` the refusal
+    by key.
     """
 
-    account: str
-    api_key: str
     accepted: dict[str, str] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
-    complaints: list[str] = field(default_factory=list)
-    requests: int = 0
-    retries: int = 0
-    slowed: int = 0
-    failures: int = 0
     cancels: int = 0
     misused: int = 0
     placed: int = 0
-    served_at: float = 0.0
-    finished: bool = False
 
     async def trade(self, http: httpx.AsyncClient, plans: Iterable[Plan]) -> None:
         """Carry out plans, some at the same time."""
@@ -70,7 +55,7 @@ class Trader:
             await asyncio.sleep(plan.pause)
 
     async def _place(self, http: httpx.AsyncClient, plan: Plan) -> None:
-        answer = await self._insist(http, "/trading/orders", plan.key, plan.body)
+        answer = await self.insist(http, "/trading/orders", plan.key, plan.body)
         if answer is None:
             return
         if answer.status_code == 201:
@@ -92,38 +77,14 @@ class Trader:
     async def _misuse(self, http: httpx.AsyncClient, plan: Plan) -> None:
         """Another order under a key that was used: a mistake of the client, which it must be told."""
         body = plan.body | {"amount": "0.7"}
-        answer = await self._insist(http, "/trading/orders", plan.key, body)
+        answer = await self.insist(http, "/trading/orders", plan.key, body)
         self.misused += 1
         if answer is not None and answer.status_code != 422:
             self.complaints.append(f"{plan.key} with another body: {answer.status_code} {answer.text[:300]}")
 
     async def _cancel(self, http: httpx.AsyncClient, path: str, key: str) -> None:
         """200, or 404 for an order that is no longer open."""
-        answer = await self._insist(http, f"/trading/{self.account}/{CONNECTOR}/{path}", key, None)
+        answer = await self.insist(http, f"/trading/{self.account}/{CONNECTOR}/{path}", key, None)
         self.cancels += 1
         if answer is not None and answer.status_code not in (200, 404):
             self.complaints.append(f"{key}: {answer.status_code} {answer.text[:300]}")
-
-    async def _insist(self, http: httpx.AsyncClient, path: str, key: str, body: Any) -> httpx.Response | None:
-        """Send the same request until it is answered for good. None, and a complaint, when nobody can wait that long."""
-        deadline = time.monotonic() + PATIENCE
-        told = "nothing"
-        while (sent := time.monotonic()) < deadline:
-            self.requests += 1
-            wait = AGAIN
-            try:
-                answer = await http.post(path, json=body, headers={"Idempotency-Key": key})
-            except httpx.HTTPError as error:
-                told = repr(error)
-            else:
-                if answer.status_code in FINAL:
-                    self.served_at = max(self.served_at, sent)
-                    return answer
-                told = f"{answer.status_code} {answer.text[:300]}"
-                self.slowed += answer.status_code == 429
-                self.failures += answer.status_code == 500
-                wait = float(answer.headers.get("Retry-After", wait))
-            self.retries += 1
-            await asyncio.sleep(wait)
-        self.complaints.append(f"{key} was not answered within {PATIENCE:g} s, at last: {told}")
-        return None

@@ -1,0 +1,67 @@
+"""Rounds on stacks: many on one, then a new one, for the judge reads the whole journal of a stack."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+
+import httpx
+
+from bench.chaos.page import Report
+from bench.chaos.round import Round, Stage, Wanted
+from tests.safety.exchange import Exchange
+from tests.safety.harms import PROCESSES, Harms, Recoveries
+from tests.safety.links import Links
+from tests.stack import PASSWORD, USERNAME, Stack, prepared
+
+ON_ONE_STACK = 20
+"""Rounds; a stack on which the books differ is not used again."""
+SETTINGS = {"TRADING_RECONCILE_INTERVAL": "10", "GATEWAY_API_RATE_LIMIT": "0"}
+"""Sessions look for what they missed more often than they would: the end of a round waits for that."""
+
+
+def played(seed: int, rounds: int, wanted: Wanted, replicas: int = 1) -> Report:
+    """Play rounds; each tells how it went on standard output."""
+    done: list[Round] = []
+    recoveries: dict[str, Recoveries] = {}
+    while len(done) < rounds:
+        numbers = range(len(done), min(len(done) + ON_ONE_STACK, rounds))
+        with prepared(HUMMINGBUS_TRADING_REPLICAS=str(replicas), **SETTINGS) as stack:
+            links = Links(stack)
+            with links.laid(stack):
+                stack.up()
+                done += asyncio.run(_on(stack, links, seed, numbers, wanted, replicas, recoveries))
+    return Report(seed, wanted, replicas, done, recoveries)
+
+
+async def _on(
+    stack: Stack, links: Links, seed: int, numbers: Sequence[int], wanted: Wanted, replicas: int, into: dict[str, Recoveries]
+) -> list[Round]:
+    exchange, done = Exchange(stack), list[Round]()
+    async with httpx.AsyncClient(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=45) as http:
+        stage = Stage(stack, exchange, http)
+        processes = (*PROCESSES, *(f"trading-{number}" for number in range(2, replicas + 1)))
+        # Each stack of a run has harms of its own.
+        harms = Harms(stack, seed + numbers[0], [], stage.forgetting, links, processes)
+        for number in numbers:
+            done.append(await stage.play(seed, number, wanted, harms))
+            _tell(done[-1])
+            if not done[-1].good:
+                break
+    await exchange.close()
+    for harm, found in harms.done.items():
+        known = into.setdefault(harm, Recoveries())
+        known.times, known.ready = known.times + found.times, known.ready + found.ready
+    return done
+
+
+def _tell(done: Round) -> None:
+    verdict = "good" if done.good else "WRONG"
+    counts = f"{done.counted['executors']} executors, {done.counted['fills']} fills"
+    sys.stdout.write(
+        f"  {done.name} {verdict}: {counts}, {done.live_seconds:g} s live, {done.settling_seconds:g} s until quiet\n"
+    )
+    for line in (line for kind, lines in done.wrong.items() for line in (f"    {kind}: {each}\n" for each in lines)):
+        sys.stdout.write(line)
+    sys.stdout.flush()
