@@ -74,6 +74,7 @@ ANSWERS: dict[str, Any] = {
     "SearchTrades": PAGE,
     "SearchFundingPayments": PAGE,
     "GetPositions": {"page": PAGE, "last_known": []},
+    "GetReconciliation": PAGE,
     "ReadPositionMode": {"position_mode": "ONEWAY"},
     "SetPositionMode": {"account": "master_account", "connector": "binance"},
     "SetLeverage": {"account": "master_account", "connector": "binance"},

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from contracts.accounts import AccountUnknown
 from contracts.trading import GetPositions, PositionMode, SetLeverage, SetPositionMode, SettingRefused
+from contracts.trading.reconciliation import DifferenceStatus, GetReconciliation
 from fake_services import PAGE, FakeServices, session_subject
 
 MODE, LEVERAGE = "/trading/master_account/binance/position-mode", "/trading/master_account/binance/leverage"
@@ -94,3 +95,19 @@ async def test_the_position_mode_is_the_sessions(http: httpx.AsyncClient, servic
     assert (await http.get(MODE)).status_code == 400
     services.answers["GetSession"] = services.answers["ListCredentials"] = AccountUnknown("Account 'x' not found")
     assert (await http.get(path)).status_code == 404
+
+
+async def test_differences_are_filtered(http: httpx.AsyncClient, services: FakeServices) -> None:
+    asked = {"account_names": ["a", "b"], "status": "OPEN", "limit": 5, "trading_pairs": "BTC-USDT"}
+    response = await http.get("/trading/reconciliation", params=asked)
+    assert (response.status_code, response.json()) == (200, PAGE)
+    assert services.last.message == GetReconciliation(
+        limit=5, account_names=("a", "b"), trading_pairs=("BTC-USDT",), status=DifferenceStatus.OPEN
+    )
+
+
+@pytest.mark.parametrize("asked", [{"status": "GUESSED"}, {"limit": 0}, {"limit": 1001}, {"cursor": "x" * 4097}])
+async def test_wrong_filters_of_differences(http: httpx.AsyncClient, services: FakeServices, asked: dict[str, Any]) -> None:
+    response = await http.get("/trading/reconciliation", params=asked)
+    assert response.status_code == 422
+    assert services.sent == []

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from contracts.trading import Position, PositionMode
+from contracts.trading.reconciliation import DifferenceReason
 from trading.handlers.exchange import Accepted, FundingPayment, Outcome
 
 
@@ -32,6 +33,9 @@ class FakeDerivative:
     async def positions(self) -> list[Position]:
         self.exchange.reach()
         return list(self.held)
+
+    def cause_of(self, client_order_id: str) -> DifferenceReason:
+        return DifferenceReason.LIQUIDATION if client_order_id.startswith("autoclose-") else DifferenceReason.EXTERNAL_TRADE
 
     async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
         self.exchange.reach()

@@ -33,6 +33,7 @@ from trading.views.funding import FundingView
 from trading.views.order_pages import search_orders
 from trading.views.orders import OrdersView
 from trading.views.positions import PositionsView
+from trading.views.reconciliation import ReconciliationView
 from trading.views.sessions import SessionsView
 from trading.views.trade_pages import search_trades
 from trading.views.trades import TradesView
@@ -49,7 +50,7 @@ DEADLINE = 30
 
 def new_log(database_url: str) -> EventLog:
     """Trading's log with its views and the tables of its revisions, not started."""
-    views = (OrdersView(), TradesView(), SessionsView(), PositionsView(), FundingView())
+    views = (OrdersView(), TradesView(), SessionsView(), PositionsView(), FundingView(), ReconciliationView())
     return EventLog(database_url, context="trading", views=views, migrations=migrations.DIRECTORY)
 
 
@@ -114,8 +115,9 @@ class RigVault:
 class Rig:
     """Starts, serves, kills and restarts one session. `pause_submit` holds submits before or after they reach the exchange."""
 
-    def __init__(self, log: EventLog, pace: Pace = FAST) -> None:
+    def __init__(self, log: EventLog, pace: Pace = FAST, connector: str = CONNECTOR) -> None:
         self.log = log
+        self.connector = connector
         self.exchange = FakeExchange()
         self.commands = RigCommands()
         self.vault = RigVault()
@@ -125,7 +127,7 @@ class Rig:
         self.task: asyncio.Task[None] | None = None
 
     async def start(self, *, wait: bool = True) -> None:
-        self.runner = SessionRunner(ACCOUNT, CONNECTOR, self.vault.version, self.around)
+        self.runner = SessionRunner(ACCOUNT, self.connector, self.vault.version, self.around)
         self.task = asyncio.create_task(self.runner.run())
         if wait:
             await self.until(lambda: len(self.commands.handlers) == SERVED or self.task is None or self.task.done())
@@ -164,7 +166,7 @@ class Rig:
     def order(self, **changes: Any) -> PlaceOrder:
         base: dict[str, Any] = {
             "account": ACCOUNT,
-            "connector": CONNECTOR,
+            "connector": self.connector,
             "trading_pair": PAIR,
             "side": Side.BUY,
             "order_type": OrderType.LIMIT,
@@ -178,7 +180,7 @@ class Rig:
         return accepted.order_id
 
     async def cancel(self, order_id: str) -> CancelRequested:
-        command = CancelOrder(account=ACCOUNT, connector=CONNECTOR, order_id=order_id)
+        command = CancelOrder(account=ACCOUNT, connector=self.connector, order_id=order_id)
         answer: CancelRequested = await self.commands.handlers["CancelOrder"](command, Metadata())
         return answer
 
@@ -197,7 +199,7 @@ class Rig:
         return [type(event).__name__ for event in await self.events(order_id)]
 
     async def session_events(self) -> list[Event]:
-        return [recorded.event for recorded in await self.log.read(f"trading.session-{ACCOUNT}.{CONNECTOR}")]
+        return [recorded.event for recorded in await self.log.read(f"trading.session-{ACCOUNT}.{self.connector}")]
 
     async def all_events(self) -> list[Event]:
         return [recorded.event for recorded in await self.log.feed(FeedPosition(), 100_000)]

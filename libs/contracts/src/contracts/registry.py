@@ -8,8 +8,9 @@ from typing import get_args
 from contracts import accounts, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
+from contracts.trading import reconciliation
 
-MODULES: tuple[ModuleType, ...] = (accounts, vault, trading)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, trading, reconciliation)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),
@@ -17,6 +18,7 @@ CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
         *get_args(trading.OrderEvent),
         *get_args(trading.SessionEvent),
         *get_args(trading.PositionEvent),
+        *get_args(reconciliation.DifferenceEvent),
         *get_args(trading.ExecutorEvent),
         *get_args(trading.HoldEvent),
         trading.FundingPaid,

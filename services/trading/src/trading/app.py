@@ -47,6 +47,7 @@ from contracts.trading import (
     SummariseExecutors,
     SummarisePositionHolds,
 )
+from contracts.trading.reconciliation import GetReconciliation
 from engine_kit.books import Books
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
@@ -93,6 +94,7 @@ from trading.views.funding import FundingView
 from trading.views.holds import HoldsView
 from trading.views.orders import OrdersView
 from trading.views.positions import PositionsView
+from trading.views.reconciliation import ReconciliationView
 from trading.views.sessions import SessionsView
 from trading.views.trades import TradesView
 
@@ -164,6 +166,7 @@ def _log(settings: Settings) -> EventLog:
             HoldsView(),
             PositionsView(),
             FundingView(),
+            ReconciliationView(),
         ),
         tables=(credentials.metadata, totals.metadata, executor_figures.metadata, executor_logs.metadata),
         migrations=migrations.DIRECTORY,
@@ -218,6 +221,7 @@ def _serve_queries(service: Service, queries: Queries) -> None:
 def _serve_positions(service: Service, queries: PositionQueries) -> None:
     service.session_commands(ReadPositions, ReadPositionMode, SetPositionMode, SetLeverage)
     service.query(GetPositions, queries.positions)
+    service.query(GetReconciliation, queries.reconciliation)
     service.query(SearchFundingPayments, queries.funding)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from contracts.message import Amount, Command, Event, Reply, Time, Token
 from contracts.rejections import Kind, Rejection
+from contracts.trading.position import PositionSide
 
 
 class Side(StrEnum):
@@ -182,7 +183,7 @@ class OrderOutcomeResolved(_Order, Event):
 
 
 class OrderFilled(_Order, Event):
-    """One execution on the exchange, once per exchange trade id."""
+    """One execution on the exchange, once per exchange trade id; `position_side` where it belonged to a hedged position."""
 
     order_id: Token
     trade_id: str
@@ -198,6 +199,7 @@ class OrderFilled(_Order, Event):
     fee_token: str | None
     is_maker: bool | None = None
     time: Time
+    position_side: PositionSide | None = None
 
 
 class OrderCompleted(_Order, Event):

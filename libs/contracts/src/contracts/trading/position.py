@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from contracts.message import Amount, Command, Event, Query, Reply, Token
+from contracts.message import Amount, Command, Event, Query, Reply, Time, Token
 from contracts.rejections import Kind, Rejection
 
 PERPETUAL = "_perpetual"
@@ -45,7 +45,7 @@ class Position(Reply):
     """An open position as the exchange tells it. `amount` is in the base token, negative when short.
 
     `entry_price` is the average; `unrealized_pnl` is at the mark price, and it and `margin` (the position's initial margin) are
-    in the margin's token.
+    in the margin's token. `changed_at` is when the exchange last changed it, where it tells.
     """
 
     trading_pair: str
@@ -55,6 +55,7 @@ class Position(Reply):
     unrealized_pnl: Amount | None = None
     leverage: Amount | None = None
     margin: Amount | None = None
+    changed_at: Time | None = None
 
 
 class ReadPositions(_Session, Command):

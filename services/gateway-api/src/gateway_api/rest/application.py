@@ -23,6 +23,7 @@ from gateway_api.rest import (
     idempotency,
     portfolio,
     positions,
+    reconciliation,
     risk,
     trading,
 )
@@ -41,6 +42,7 @@ FAMILIES = (
     portfolio.router,
     trading.router,
     positions.router,
+    reconciliation.router,
     executors.router,
     risk.router,
 )

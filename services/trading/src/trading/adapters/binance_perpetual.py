@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from contracts.trading import Position, PositionMode
+from contracts.trading import Position, PositionMode, PositionSide
+from contracts.trading.reconciliation import DifferenceReason
 from engine_kit.answer import read
 from engine_kit.asking import asked
 
@@ -46,6 +48,17 @@ INCOME, RATES, FUNDING = "v1/income", "v1/fundingRate", "FUNDING_FEE"
 SAME_MODE = -4059
 """Binance's code for: no need to change the position mode."""
 SETTLES_EVERY = timedelta(hours=8)
+OWN_ORDERS = {
+    "autoclose-": DifferenceReason.LIQUIDATION,
+    "adl_autoclose": DifferenceReason.ADL,
+    "settlement_autoclose-": DifferenceReason.SETTLEMENT,
+}
+"""How the client ids of the exchange's own orders begin ("New Order", field clientOrderId)."""
+
+
+def hedged_side(told: str) -> PositionSide | None:
+    """The side of the hedged position; None for BOTH, the net one."""
+    return PositionSide(told) if told in PositionSide else None
 
 
 class BinancePerpetualReading(BinanceReading):
@@ -69,7 +82,7 @@ class BinancePerpetualReading(BinanceReading):
         if order["t"]:
             pair = await self._pair(order["s"])
             if pair is not None:
-                emit(executed_trade(order, pair, order_id))
+                emit(replace(executed_trade(order, pair, order_id), position_side=hedged_side(order["ps"])))
         emit(
             OrderReport(
                 order_id=order_id,
@@ -83,7 +96,8 @@ class BinancePerpetualReading(BinanceReading):
         )
 
     def _trade(self, row: Mapping[str, Any], trading_pair: str, order_id: str | None) -> Fill:
-        return trade(row, trading_pair, order_id, bought=row["buyer"], made=row["maker"])
+        fill = trade(row, trading_pair, order_id, bought=row["buyer"], made=row["maker"])
+        return replace(fill, position_side=hedged_side(row["positionSide"]))
 
 
 class BinanceDerivative(Derivative):
@@ -96,6 +110,11 @@ class BinanceDerivative(Derivative):
         account = await asked(self._connector._api_get(path_url=ACCOUNT, is_auth_required=True))
         held = [row for row in account["positions"] if Decimal(row["positionAmt"])]
         return [await self._position(row) for row in held]
+
+    def cause_of(self, client_order_id: str) -> DifferenceReason:
+        """Whose order it was, by its id."""
+        found = (reason for begins, reason in OWN_ORDERS.items() if client_order_id.startswith(begins))
+        return next(found, DifferenceReason.EXTERNAL_TRADE)
 
     async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
         """Funding payments since then, oldest first, each with the settlement before it. Raises Unavailable."""
@@ -148,6 +167,7 @@ class BinanceDerivative(Derivative):
             profit=Decimal(row["unrealizedProfit"]),
             leverage=Decimal(row["leverage"]),
             margin=Decimal(row["positionInitialMargin"]),
+            changed_at=when(row["updateTime"]) if row.get("updateTime") else None,
         )
 
     async def _pair(self, symbol: str) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.trading import Position, PositionMode, PositionSide
+from contracts.trading.reconciliation import DifferenceReason
 from engine_kit.asking import asked
 
 from trading.adapters.exchange import Accepted, FundingPayment, Holdings, Outcome, Refused
@@ -49,7 +50,15 @@ async def read_holdings(connector: Any) -> Holdings:
 
 
 def position_of(
-    trading_pair: str, side: str, amount: Decimal, *, entry: Decimal, profit: Decimal, leverage: Decimal, margin: Decimal | None
+    trading_pair: str,
+    side: str,
+    amount: Decimal,
+    *,
+    entry: Decimal,
+    profit: Decimal,
+    leverage: Decimal,
+    margin: Decimal | None,
+    changed_at: datetime | None = None,
 ) -> Position:
     """A position that an exchange tells; `side` is LONG, SHORT, or another text where the amount's sign says which."""
     short = side == PositionSide.SHORT or (side != PositionSide.LONG and amount < 0)
@@ -61,6 +70,7 @@ def position_of(
         unrealized_pnl=profit,
         leverage=leverage,
         margin=margin,
+        changed_at=changed_at,
     )
 
 
@@ -99,6 +109,10 @@ class Derivative:
             for held in self._connector.account_positions.values()
             if held.amount
         ]
+
+    def cause_of(self, client_order_id: str) -> DifferenceReason:
+        """Whose order it was that was not placed here: all that is known is that it was traded elsewhere."""
+        return DifferenceReason.EXTERNAL_TRADE
 
     async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
         """None: the engine's connectors tell the last payment only, without its id."""

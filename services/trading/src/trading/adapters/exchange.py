@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from contracts.trading import OrderType, PositionAction, Side
+from contracts.trading import OrderType, PositionAction, PositionSide, Side
 
 
 class ReportStatus(StrEnum):
@@ -72,7 +72,9 @@ class OrderTicket:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution. `order_id` is the client order id, None where the exchange's listing does not carry it."""
+    """One execution. `order_id` is the client order id, None where the exchange's listing does not carry it; `position_side`
+    the hedged position it belonged to, None in one-way mode, on spot, and where the exchange does not tell.
+    """
 
     order_id: str | None
     exchange_order_id: str | None
@@ -85,6 +87,7 @@ class Fill:
     fee_token: str | None
     is_maker: bool | None
     time: datetime
+    position_side: PositionSide | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from contracts.message import Command
-from contracts.trading import OrderType, PlaceOrder, Side
+from contracts.trading import OrderType, PlaceOrder, PositionSide, Side
 from pydantic import ConfigDict, SkipValidation
 
 from trading.domain.rules import Market
@@ -103,6 +103,7 @@ class RecordFill(_Internal):
     fee_token: str | None
     is_maker: bool | None
     time: datetime
+    position_side: PositionSide | None = None
 
 
 class RecordFills(_Internal):

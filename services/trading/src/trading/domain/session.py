@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, assert_never
 
@@ -23,11 +23,17 @@ from contracts.trading import (
     SessionStarted,
     SessionStopped,
 )
+from contracts.trading.reconciliation import DifferenceEvent, PositionAgreed, PositionDiffered
 from eventlog.decider import Decider, SnapshotCodec
+from pydantic import TypeAdapter
 
-from trading.domain import positions
+from trading.domain import positions, reconciliation
 from trading.domain.internal import Internal
 from trading.domain.positions import PositionCommand, RecordLeverage, RecordMode, RecordPositions
+from trading.domain.reconciliation import Difference, Key, RecordComparison
+
+type Recordable = SessionEvent | PositionEvent | DifferenceEvent
+"""What a session's stream holds."""
 
 
 class Phase(StrEnum):
@@ -50,6 +56,7 @@ class Session:
     released: bool = False
     balances: tuple[Balance, ...] | None = None
     positions: tuple[Position, ...] = ()
+    differences: Mapping[Key, Difference] = field(default_factory=dict)
 
 
 class Start(Internal):
@@ -97,10 +104,10 @@ class RecordBalances(Internal):
     balances: tuple[Balance, ...]
 
 
-SessionCommand = Start | RecordReconciled | Fail | Release | Stop | RecordBalances | PositionCommand
+SessionCommand = Start | RecordReconciled | Fail | Release | Stop | RecordBalances | PositionCommand | RecordComparison
 
 
-def decide(state: Session, command: SessionCommand) -> Sequence[SessionEvent | PositionEvent]:  # noqa: C901 - one arm a command
+def decide(state: Session, command: SessionCommand) -> Sequence[Recordable]:  # noqa: C901 - one arm a command
     """The events of a command; none when nothing changed. Raises OrdersOpen."""
     account, connector = command.account, command.connector
     match command:
@@ -125,11 +132,13 @@ def decide(state: Session, command: SessionCommand) -> Sequence[SessionEvent | P
             return [BalancesReported(account=account, connector=connector, balances=balances)]
         case RecordPositions() | RecordMode() | RecordLeverage():
             return positions.decide(state.positions, command)
+        case RecordComparison():
+            return reconciliation.decide(state.differences, command)
         case _:
             assert_never(command)
 
 
-def evolve(state: Session, event: SessionEvent | PositionEvent) -> Session:
+def evolve(state: Session, event: Recordable) -> Session:
     """The state after one event."""
     match event:
         case SessionStarted():
@@ -153,6 +162,8 @@ def evolve(state: Session, event: SessionEvent | PositionEvent) -> Session:
             return replace(state, balances=event.balances)
         case PositionsReported():
             return replace(state, positions=event.positions)
+        case PositionDiffered() | PositionAgreed():
+            return replace(state, differences=reconciliation.evolve(state.differences, event))
         case PositionModeSet() | LeverageSet():
             return state
         case _:
@@ -199,6 +210,9 @@ def _release(state: Session, command: Release) -> list[SessionEvent]:
     return [SessionReleased(account=command.account, connector=command.connector)]
 
 
+_DIFFERENCE = TypeAdapter(Difference)
+
+
 def _encode(state: Session) -> dict[str, Any]:
     balances = None if state.balances is None else [balance.model_dump(mode="json") for balance in state.balances]
     return {
@@ -209,6 +223,7 @@ def _encode(state: Session) -> dict[str, Any]:
         "released": state.released,
         "balances": balances,
         "positions": [position.model_dump(mode="json") for position in state.positions],
+        "differences": [_DIFFERENCE.dump_python(each, mode="json") for each in state.differences.values()],
     }
 
 
@@ -216,9 +231,10 @@ def _decode(kept: dict[str, Any]) -> Session:
     balances = kept["balances"]
     read = None if balances is None else tuple(Balance.model_validate(balance) for balance in balances)
     held = tuple(Position.model_validate(position) for position in kept["positions"])
-    return Session(**{**kept, "phase": Phase(kept["phase"]), "balances": read, "positions": held})
+    differences = {each.key: each for each in map(_DIFFERENCE.validate_python, kept["differences"])}
+    return Session(**{**kept, "phase": Phase(kept["phase"]), "balances": read, "positions": held, "differences": differences})
 
 
-SESSION: Decider[Session, SessionCommand, SessionEvent | PositionEvent] = Decider(
-    initial=Session(), decide=decide, evolve=evolve, snapshots=SnapshotCodec(encode=_encode, decode=_decode, version=2)
+SESSION: Decider[Session, SessionCommand, Recordable] = Decider(
+    initial=Session(), decide=decide, evolve=evolve, snapshots=SnapshotCodec(encode=_encode, decode=_decode, version=3)
 )

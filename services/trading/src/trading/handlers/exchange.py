@@ -14,6 +14,7 @@ from typing import Protocol
 from uuid import UUID
 
 from contracts.trading import OrderType, Position, PositionMode
+from contracts.trading.reconciliation import DifferenceReason
 
 from trading.adapters.exchange import (
     Accepted,
@@ -81,6 +82,9 @@ class Derivative(Protocol):
 
     async def positions(self) -> list[Position]:
         """All open positions, asked from the exchange now."""
+
+    def cause_of(self, client_order_id: str) -> DifferenceReason:
+        """Whose order it was that was not placed here, as far as its id proves it."""
 
     async def funding_since(self, since: datetime) -> list[FundingPayment] | None:
         """Funding payments since then, oldest first; None when the connector has no such listing."""

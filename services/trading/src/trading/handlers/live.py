@@ -7,12 +7,13 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from contracts import naming
 from contracts.message import Command, Event, Metadata
 from contracts.rejections import Unavailable
-from contracts.trading import OrderEvent, OrderFilled, OrderType, PositionAction, PositionEvent, SessionEvent, Side
+from contracts.trading import OrderEvent, OrderFilled, OrderType, PositionAction, Side
 from eventlog.decider import Decider
 from eventlog.errors import Fenced
 from eventlog.execute import Executed, execute, load
@@ -23,7 +24,7 @@ from service_kit.metrics import Metrics
 from trading.domain.order import ORDER
 from trading.domain.order_commands import OrderCommand
 from trading.domain.order_state import Order
-from trading.domain.session import SESSION, Session, SessionCommand
+from trading.domain.session import SESSION, Recordable, Session, SessionCommand
 from trading.handlers.exchange import ExchangeSession, OrderTicket
 from trading.handlers.measures import Measures
 from trading.views.order_book import OrderRow, SessionOrders
@@ -157,7 +158,8 @@ class Live:
     """What the parts of a running session share.
 
     `spawn` runs a background task that ends with the session; `held` asks whether the session may still act; `pairs` are the
-    trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange lists past trades;
+    trading pairs something happened on since they were last reconciled; `trades_listed`: the exchange lists past trades, and
+    `trades_read` when it was last asked for those of each pair;
     `heard` is called when something happened to an order, by its id.
     """
 
@@ -190,6 +192,7 @@ class Live:
         self.stored_orders = SessionOrders(log, self.account, self.connector)
         self.tracked: dict[str, Tracked] = {}
         self.pairs: set[str] = set()
+        self.trades_read: dict[str, datetime] = {}
         self.reconcile_now = asyncio.Event()
         self.balances_changed = asyncio.Event()
         self.positions_changed = asyncio.Event()
@@ -223,9 +226,7 @@ class Live:
                         self.watch.filled(tracked, event)
         return done.events
 
-    async def record_session(
-        self, command: SessionCommand, metadata: Metadata | None = None
-    ) -> Executed[Session, SessionEvent | PositionEvent]:
+    async def record_session(self, command: SessionCommand, metadata: Metadata | None = None) -> Executed[Session, Recordable]:
         """Store what follows for the session itself."""
         stream, metadata = session_stream(self.account, self.connector), metadata or Metadata(actor="trading")
         return await stored(self.log, SESSION, stream, command, fence=self.fence, metadata=metadata)

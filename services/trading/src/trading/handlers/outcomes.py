@@ -101,6 +101,7 @@ class Outcomes:
             fee_token=fill.fee_token,
             is_maker=fill.is_maker,
             time=fill.time,
+            position_side=fill.position_side,
         )
 
     async def _read_fills(self, tracked: Tracked, report: OrderReport) -> tuple[int, bool]:

@@ -16,11 +16,13 @@ from contracts.trading import (
     ReadPositions,
     SearchFundingPayments,
 )
+from contracts.trading.reconciliation import GetReconciliation
 from service_kit.bus import Bus, InternalError
 
 from trading.views.funding import search_funding
 from trading.views.paging import Rows
 from trading.views.positions import Session, last_known, position_page, position_sessions
+from trading.views.reconciliation import search_differences
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +54,10 @@ class PositionQueries:
     async def funding(self, query: SearchFundingPayments, metadata: Metadata) -> bytes:
         """A page of funding payments. Refused: CursorInvalid."""
         return await search_funding(self._rows, query)
+
+    async def reconciliation(self, query: GetReconciliation, metadata: Metadata) -> bytes:
+        """A page of differences between executions and positions. Refused: CursorInvalid."""
+        return await search_differences(self._rows, query)
 
     async def _ask(self, session: Session, metadata: Metadata) -> tuple[Position, ...] | None:
         """The session's positions now; None when it does not tell."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from contracts.message import Command, Metadata, Reply
@@ -27,6 +27,7 @@ from contracts.trading import (
 from eventlog.errors import Fenced
 
 from trading.domain.positions import RecordLeverage, RecordMode, RecordPositions
+from trading.handlers.differences import Differences
 from trading.handlers.exchange import Derivative, Outcome, Refused, Unproven
 from trading.handlers.live import Live
 
@@ -40,6 +41,7 @@ class Positions:
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._differences = Differences(live)
 
     def served(self) -> dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]]:
         """The handlers of the session's commands about positions."""
@@ -51,23 +53,26 @@ class Positions:
         }
 
     async def keep(self) -> None:
-        """Record positions when they changed: at once, after every push, and every `pace.positions` seconds, for ever."""
+        """Record positions when they changed, and compare them with our executions, for ever: at once, after every push, every
+        `pace.positions` seconds, and sooner while a difference may be an execution on its way.
+        """
         live, derivative = self._live, self._live.exchange.derivative
         while derivative is not None:
             live.positions_changed.clear()
             try:
-                await self._record(derivative)
+                await self._recorded(await self._differences.read(derivative))
             except Unavailable as error:
                 if isinstance(error, Fenced):
                     raise
                 logger.warning("positions are not known: %s", error.detail, extra=self._fields())
             await asyncio.sleep(live.pace.balances)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(live.positions_changed.wait(), live.pace.positions)
+                wait = live.pace.settle if self._differences.suspected else live.pace.positions
+                await asyncio.wait_for(live.positions_changed.wait(), wait)
 
     async def read(self, command: ReadPositions, metadata: Metadata) -> PositionsRead:
         """Ask the exchange, and record what changed. Refused: NotPerpetual. Unavailable when it does not answer."""
-        positions = await self._record(self._derivative(command))
+        positions = await self._recorded(await self._derivative(command).positions())
         return PositionsRead(account=command.account, connector=command.connector, positions=positions)
 
     async def mode(self, command: ReadPositionMode, metadata: Metadata) -> PositionModeRead:
@@ -100,12 +105,11 @@ class Positions:
         self._live.positions_changed.set()
         return SettingDone(account=command.account, connector=command.connector)
 
-    async def _record(self, derivative: Derivative) -> tuple[Position, ...]:
+    async def _recorded(self, positions: Sequence[Position]) -> tuple[Position, ...]:
         live = self._live
-        positions = tuple(await derivative.positions())
         # A position may come from trades of a pair nothing was ever traded on from here.
         live.pairs.update(position.trading_pair for position in positions)
-        await live.record_session(RecordPositions(account=live.account, connector=live.connector, positions=positions))
+        await live.record_session(RecordPositions(account=live.account, connector=live.connector, positions=tuple(positions)))
         return tuple(sorted(positions, key=lambda each: (each.trading_pair, each.side)))
 
     def _derivative(self, command: PositionRequest) -> Derivative:

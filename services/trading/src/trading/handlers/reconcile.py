@@ -32,7 +32,7 @@ class Reconciliation:
     def __init__(self, live: Live, outcomes: Outcomes, since: datetime) -> None:
         self._live = live
         self._outcomes = outcomes
-        self._since = since
+        self._since = self._known = since
         self._all_since = since
         self._recorded_at: datetime | None = None
         self._strays: list[Fill] = []
@@ -64,6 +64,9 @@ class Reconciliation:
         checkpoint = timedelta(seconds=self._live.pace.checkpoint)
         due = self._recorded_at is None or began - self._recorded_at >= checkpoint
         checked = await self._compare_orders()
+        if notable and self._live.exchange.derivative is not None:
+            # A pair may be known by its position only: it was traded elsewhere, before or while nobody listened.
+            self._live.pairs.update(held.trading_pair for held in await self._live.exchange.derivative.positions())
         await self._backfill(every_pair=notable or due, began=began)
         await self._attribute_strays()
         await record_balances(self._live, refresh=True)
@@ -202,10 +205,10 @@ class Reconciliation:
         overlap = timedelta(seconds=self._live.pace.overlap)
         since = (self._all_since if every_pair else self._since) - overlap
         active = self._live.pairs | {tracked.ticket.trading_pair for tracked in self._live.tracked.values()}
-        for pair in await self._live.stored_orders.pairs() if every_pair else sorted(active):
+        for pair in sorted(active.union(await self._live.stored_orders.pairs() if every_pair else ())):
             self._live.pairs.discard(pair)
             try:
-                await self._backfill_pair(pair, since)
+                await self._backfill_pair(pair, since if pair in self._live.trades_read else self._known - overlap)
             except Unavailable:
                 self._live.pairs.add(pair)
                 raise
@@ -214,6 +217,7 @@ class Reconciliation:
             self._all_since = began
 
     async def _backfill_pair(self, pair: str, since: datetime) -> None:
+        asked = utc_now()
         fills = await self._live.exchange.trades_since(pair, since)
         self._live.trades_listed = fills is not None
         if fills:
@@ -221,6 +225,7 @@ class Reconciliation:
             missed = [fill for fill in fills if fill.trade_id not in stored]
             if missed:
                 await self._record_missed(pair, since, missed)
+        self._live.trades_read[pair] = asked
 
     async def _record_missed(self, pair: str, since: datetime, missed: Sequence[Fill]) -> None:
         unknown = [fill for fill in missed if await self._attribute(fill) is None]
