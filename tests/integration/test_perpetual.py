@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import Any
 
 import aiohttp
-import httpx
 import pytest
 from hummingbot_api_client import SyncHummingbotAPIClient
 
@@ -42,8 +41,8 @@ class Trader:
         def place() -> Any:
             try:
                 return self._client.trading.place_order(ACCOUNT, CONNECTOR, PAIR, amount=0.1, **order)
-            except httpx.HTTPStatusError as refused:
-                assert refused.response.status_code == 503, refused.response.text  # noqa: PT017 - only "not yet" is fine
+            except aiohttp.ClientResponseError as refused:
+                assert refused.status == 503, refused.message  # noqa: PT017 - only "not yet" is fine
                 return None
 
         order_id = eventually(place, "an order is accepted")["order_id"]
