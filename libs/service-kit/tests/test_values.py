@@ -62,8 +62,8 @@ def test_other_text_is_no_cursor(cursor):
 
 
 def test_a_page_is_the_envelope_of_the_contract():
-    assert json.loads(page([{"a": "1"}], 10, True, "c", 42)) == {
-        "data": [{"a": "1"}],
+    assert json.loads(page(['{"a": "1"}', '{"a": "é"}'], 10, True, "c", 42)) == {
+        "data": [{"a": "1"}, {"a": "é"}],
         "pagination": {"limit": 10, "has_more": True, "next_cursor": "c", "total_count": 42},
     }
 

@@ -79,6 +79,8 @@ class Database:
             "application_name": f"hummingbus {schema}",
             "timezone": "UTC",
             "jit": "off",
+            # Doubles as text tell every digit, whatever the server's own setting.
+            "extra_float_digits": "1",
             # An idle writing transaction hides every later event of the whole cluster from the feeds.
             "idle_in_transaction_session_timeout": "10s",
         }

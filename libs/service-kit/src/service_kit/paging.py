@@ -31,10 +31,10 @@ def decode_cursor(cursor: str) -> dict[str, Any]:
     return place
 
 
-def page(data: Sequence[Any], limit: int, has_more: bool, next_cursor: str | None, total: int) -> bytes:
+def page(data: Sequence[str], limit: int, has_more: bool, next_cursor: str | None, total: int) -> bytes:
     """The JSON of one page: `{"data": [...], "pagination": {limit, has_more, next_cursor, total_count}}`.
 
-    `data` holds JSON values only; `total` counts all matching rows, not this page's.
+    `data` holds each item as JSON; `total` counts all matching rows, not this page's.
     """
     pagination = {"limit": limit, "has_more": has_more, "next_cursor": next_cursor, "total_count": total}
-    return to_json({"data": list(data), "pagination": pagination})
+    return b'{"data":[%b],"pagination":%b}' % (",".join(data).encode(), to_json(pagination))

@@ -37,7 +37,8 @@ async def search_executors(rows: Rows, query: SearchExecutors) -> bytes:
     found = list(await rows.fetch(sql, *conditions.args))
     if total is None:
         total = int(found[0]["total"]) if found else 0
-    return envelope(query, query.limit, [item(row) for row in found], (), ("created_at", "executor_id"), total)
+    items = [to_json(item(row)).decode() for row in found]
+    return envelope(query, query.limit, items, ("created_at", "executor_id"), total)
 
 
 async def get_executor(rows: Rows, query: GetExecutor) -> bytes:

@@ -10,7 +10,8 @@ from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
 
-from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+from trading.views.items import Items, number, plain, time
+from trading.views.paging import Conditions, Rows, key_time, read_cursor
 
 metadata = MetaData()
 
@@ -46,11 +47,21 @@ _INSERT = Statement(
     )
 )
 
-COLUMNS = """id, funding_payment_id,
-    time AS timestamp, account AS account_name, connector AS connector_name, trading_pair, rate::float8 AS funding_rate,
-    amount::float8 AS funding_payment, token AS fee_currency, abs(position_amount)::float8 AS position_size,
-    CASE WHEN position_amount > 0 THEN 'LONG' WHEN position_amount < 0 THEN 'SHORT' END AS position_side, exchange_funding_id"""
-"""Named and ordered as the contract shows them."""
+ITEMS = Items(
+    plain("id"),
+    plain("funding_payment_id"),
+    time("timestamp", "time"),
+    plain("account_name", "account"),
+    plain("connector_name", "connector"),
+    plain("trading_pair"),
+    number("funding_rate", "rate"),
+    number("funding_payment", "amount"),
+    plain("fee_currency", "token"),
+    number("position_size", "abs(position_amount)"),
+    plain("position_side", "CASE WHEN position_amount > 0 THEN 'LONG' WHEN position_amount < 0 THEN 'SHORT' END"),
+    plain("exchange_funding_id"),
+    key=("timestamp", "funding_payment_id"),
+)
 
 
 class FundingView:
@@ -115,5 +126,4 @@ async def search_funding(rows: Rows, query: SearchFundingPayments) -> bytes:
         counted = place.total
         after = filters.bound("(time, funding_payment_id) < ({}, {})", key_time(place.key[0]), place.key[1])
     source = f"FROM funding_payments WHERE {matching} AND {after} ORDER BY time DESC, funding_payment_id DESC"
-    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
-    return envelope(query, query.limit, found, ("timestamp",), ("timestamp", "funding_payment_id"), total)
+    return await ITEMS.page(rows, query, query.limit, source, filters.args, counted)

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from contracts.trading import TERMINAL, ActiveOrders, SearchOrders
 
-from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+from trading.views.items import Items, number, plain, time
+from trading.views.paging import Conditions, Rows, key_time, read_cursor
 from trading.views.totals import Counted
 
-# Named and ordered as the contract shows them, so that a row is an item but for its times. The sum of fees in several tokens is
-# no number; each fill tells its own fee.
-COLUMNS = """order_id, account AS account_name, connector AS connector_name, trading_pair, side AS trade_type, order_type,
-    amount::float8 AS amount, price::float8 AS price, status, filled_amount::float8 AS filled_amount,
-    (filled_quote / nullif(filled_amount, 0))::float8 AS average_fill_price,
-    CASE WHEN cardinality(fee_tokens) < 2 THEN fee_paid::float8 END AS fee_paid,
-    nullif(array_to_string(fee_tokens, ','), '') AS fee_currency, created_at, updated_at, exchange_order_id, error_message"""
-TIMES = ("created_at", "updated_at")
+MEMBERS = (
+    plain("order_id"),
+    plain("account_name", "account"),
+    plain("connector_name", "connector"),
+    plain("trading_pair"),
+    plain("trade_type", "side"),
+    plain("order_type"),
+    number("amount"),
+    number("price"),
+    plain("status"),
+    number("filled_amount"),
+    number("average_fill_price", "filled_quote / nullif(filled_amount, 0)"),
+    # The sum of fees in several tokens is no number; each fill tells its own fee.
+    number("fee_paid", "CASE WHEN cardinality(fee_tokens) < 2 THEN fee_paid END"),
+    plain("fee_currency", "nullif(array_to_string(fee_tokens, ','), '')"),
+    time("created_at"),
+    time("updated_at"),
+    plain("exchange_order_id"),
+    plain("error_message"),
+)
+BY_ID = Items(*MEMBERS, key=("order_id",))
+NEWEST_FIRST = Items(*MEMBERS, key=("created_at", "order_id"))
 ORDERS = Counted("orders", kind="status", time="created_at", where="known")
 OPEN = f"status NOT IN ({', '.join(repr(status.value) for status in sorted(TERMINAL))})"
 
@@ -30,8 +45,7 @@ async def active_orders(rows: Rows, query: ActiveOrders) -> bytes:
         place = read_cursor(query, query.cursor, 1)
         counted, after = place.total, filters.bound("order_id > {}", place.key[0])
     source = f"FROM orders WHERE known AND closed IS NULL AND {filters.sql} AND {after} ORDER BY order_id"
-    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
-    return envelope(query, query.limit, found, TIMES, ("order_id",), total)
+    return await BY_ID.page(rows, query, query.limit, source, filters.args, counted)
 
 
 async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
@@ -50,8 +64,7 @@ async def search_orders(rows: Rows, query: SearchOrders) -> bytes:
         after = filters.bound("(created_at, order_id) < ({}, {})", key_time(place.key[0]), place.key[1])
     where = f"known AND {filters.sql} AND {within} AND {after}"
     source = f"FROM orders WHERE {where} ORDER BY created_at DESC, order_id DESC"
-    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
-    return envelope(query, query.limit, found, TIMES, ("created_at", "order_id"), total)
+    return await NEWEST_FIRST.page(rows, query, query.limit, source, filters.args, counted)
 
 
 def _filter(conditions: Conditions, query: ActiveOrders | SearchOrders) -> None:

@@ -63,17 +63,6 @@ class Conditions:
         return " AND ".join(self.clauses) or "true"
 
 
-async def read_page(
-    rows: Rows, columns: str, source: str, args: Sequence[Any], limit: int, total: int | str
-) -> tuple[list[dict[str, Any]], int]:
-    """Up to `limit + 1` rows of `source` (FROM to ORDER BY), and the total: given, or SQL of it for the rows' own snapshot."""
-    wanted = f"{source} LIMIT {limit + 1}"
-    if isinstance(total, int):
-        return [dict(row) for row in await rows.fetch(f"SELECT {columns} {wanted}", *args)], total
-    found = [dict(row) for row in await rows.fetch(f"SELECT {columns}, {total} AS total {wanted}", *args)]
-    return found, max((row.pop("total") for row in found), default=0)
-
-
 @dataclass(frozen=True)
 class Place:
     """Where the last page ended, and how many rows the first one counted. `key` holds JSON values."""
@@ -97,15 +86,13 @@ def write_cursor(query: Query, place: Place) -> str:
     return encode_cursor({"k": place.key, "n": place.total, "s": _seal(query, place.key, place.total)})
 
 
-def envelope(
-    query: Query, limit: int, found: Sequence[dict[str, Any]], times: Sequence[str], key: Sequence[str], total: int
-) -> bytes:
-    """The P1 page of up to `limit + 1` items that were read; `times` and `key` name their times and what tells their place."""
+def envelope(query: Query, limit: int, found: Sequence[str], key: Sequence[str], total: int) -> bytes:
+    """The P1 page of up to `limit + 1` items that were read, each as JSON; `key` names the members that tell their place."""
     has_more, items = len(found) > limit, found[:limit]
-    for item in items:
-        for name in times:
-            item[name] = item[name].isoformat()
-    following = write_cursor(query, Place([items[-1][name] for name in key], total)) if has_more else None
+    following = None
+    if has_more:
+        last = json.loads(items[-1])
+        following = write_cursor(query, Place([last[name] for name in key], total))
     return page(items, limit, has_more, following, total)
 
 

@@ -10,6 +10,7 @@ from contracts.trading import GetPositions, Position, PositionSide, PositionsRep
 from contracts.trading.position import PERPETUAL
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
+from pydantic_core import to_json
 from sqlalchemy import Column, DateTime, MetaData, Numeric, Table, Text, text
 
 from trading.views.paging import Conditions, Place, Rows, envelope, read_cursor
@@ -113,8 +114,8 @@ def position_page(query: GetPositions, held: Mapping[Session, Sequence[Position]
     found = [_item(session, each) for session, positions in held.items() for each in positions if each.amount]
     found.sort(key=_place)
     place = Place([], len(found)) if query.cursor is None else read_cursor(query, query.cursor, len(KEY))
-    rest = [item for item in found if _place(item) > place.key]
-    return envelope(query, query.limit, rest[: query.limit + 1], (), KEY, place.total)
+    rest = [to_json(item).decode() for item in found if _place(item) > place.key]
+    return envelope(query, query.limit, rest[: query.limit + 1], KEY, place.total)
 
 
 def _place(item: Mapping[str, Any]) -> list[str]:

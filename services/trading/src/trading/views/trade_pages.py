@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from contracts.trading import SearchTrades
 
-from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+from trading.views.items import Items, number, plain, time
+from trading.views.paging import Conditions, Rows, key_time, read_cursor
 from trading.views.totals import Counted
 
-# Named and ordered as the contract shows them, so that a row is an item but for its time.
-COLUMNS = """trade_id, order_id, account AS account_name, connector AS connector_name, trading_pair, side AS trade_type,
-    amount::float8 AS amount, price::float8 AS price, fee::float8 AS fee_paid, fee_token AS fee_currency, time AS timestamp"""
-TIMES = ("timestamp",)
+ITEMS = Items(
+    plain("trade_id"),
+    plain("order_id"),
+    plain("account_name", "account"),
+    plain("connector_name", "connector"),
+    plain("trading_pair"),
+    plain("trade_type", "side"),
+    number("amount"),
+    number("price"),
+    number("fee_paid", "fee"),
+    plain("fee_currency", "fee_token"),
+    time("timestamp", "time"),
+    key=("timestamp", "trade_id"),
+)
 TRADES = Counted("trades", kind="side", time="time", where="true")
 
 
@@ -30,5 +41,4 @@ async def search_trades(rows: Rows, query: SearchTrades) -> bytes:
         counted = place.total
         after = filters.bound("(time, trade_id) < ({}, {})", key_time(place.key[0]), place.key[1])
     source = f"FROM trades WHERE {filters.sql} AND {within} AND {after} ORDER BY time DESC, trade_id DESC"
-    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
-    return envelope(query, query.limit, found, TIMES, ("timestamp", "trade_id"), total)
+    return await ITEMS.page(rows, query, query.limit, source, filters.args, counted)
