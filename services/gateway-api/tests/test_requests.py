@@ -8,7 +8,7 @@ import pytest
 from contracts.accounts import AccountUnknown, CreateAccount, ListAccounts, ListCredentials
 from contracts.message import Metadata, Query
 from contracts.rejections import Unavailable
-from contracts.trading import CancelOrder, GetSession
+from contracts.trading import CancelOrder, GetSession, OrderUnknown
 from fake_services import FakeServices
 from gateway_api.handlers.requests import Requests
 from service_kit.bus import NoAnswer, NoResponders, Response
@@ -38,6 +38,21 @@ async def test_queries_are_answered_from_copies_and_commands_drop_them(services:
     assert copies.dropped == ["accounts"]
 
 
+def cancel() -> CancelOrder:
+    return CancelOrder(account="master_account", connector="binance", order_id="o")
+
+
+async def test_commands_to_a_session_drop_copies_whatever_comes_of_them(services: FakeServices) -> None:
+    services.answers["CancelOrder"] = OrderUnknown("no such order")
+    copies = RecordedCopies()
+    await Requests(services, copies).session_command("master_account", "binance", cancel, Metadata())
+    assert copies.dropped == ["trading"]
+    services.answers["CancelOrder"] = NoAnswer("silence")
+    with pytest.raises(Unavailable):
+        await Requests(services, copies).session_command("master_account", "binance", cancel, Metadata())
+    assert copies.dropped == ["trading", "trading"]
+
+
 @pytest.mark.parametrize("failure", [NoAnswer("silence"), NoResponders("nobody")])
 async def test_a_command_whose_outcome_is_not_known_drops_copies_too(services: FakeServices, failure: Exception) -> None:
     services.answers["CreateAccount"] = failure
@@ -51,10 +66,6 @@ async def test_whether_a_credential_exists_is_never_told_from_a_copy(services: F
     services.answers["CancelOrder"] = NoResponders("nobody")
     services.answers["GetSession"] = AccountUnknown("not heard of yet")
     copies = RecordedCopies()
-
-    def cancel() -> CancelOrder:
-        return CancelOrder(account="master_account", connector="binance", order_id="o")
-
     with pytest.raises(Unavailable, match="starting"):
         await Requests(services, copies).session_command("master_account", "binance", cancel, Metadata())
     assert copies.asked == [GetSession]

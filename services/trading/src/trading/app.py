@@ -145,6 +145,7 @@ def build(settings: Settings) -> Service:
     service.readiness("engine", engine.pending)
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
+    service.tell_changes(pace=TOLD_TOGETHER)
     _serve_sessions(service, sessions)
     _serve_limits(service, AccountLimits(log, service.bus), Flattening(log, service.bus))
     _serve_queries(service, Queries(log))
@@ -198,7 +199,6 @@ def _serve_limits(service: Service, limits: AccountLimits, flattening: Flattenin
 
 
 def _serve_executor_queries(service: Service, queries: ExecutorQueries) -> None:
-    service.tell_changes(pace=TOLD_TOGETHER)
     service.query(SearchExecutors, queries.search)
     service.query(GetExecutor, queries.get)
     service.query(GetExecutorLogs, queries.logs)

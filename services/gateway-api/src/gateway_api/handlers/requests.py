@@ -68,9 +68,7 @@ class Requests:
         except NoAnswer as silence:
             raise _outcome_unknown(command, timeout, silence) from silence
         finally:
-            # Before the answer goes out: the caller's next read sees what it changed. Also when that is not known.
-            if self._copies is not None:
-                self._copies.drop(command.context)
+            self._changed(command)
 
     async def session_command(
         self, account: str, connector: str, command: Callable[[], Command], metadata: Metadata, *, timeout: float = 15
@@ -91,6 +89,13 @@ class Requests:
             return await self._why_absent(account, connector, metadata)
         except NoAnswer as silence:
             raise _outcome_unknown(message, timeout, silence) from silence
+        finally:
+            self._changed(message)
+
+    def _changed(self, command: Command) -> None:
+        """Before the answer goes out: the caller's next read sees what it changed. Also when that is not known."""
+        if self._copies is not None:
+            self._copies.drop(command.context)
 
     async def _why_absent(self, account: str, connector: str, metadata: Metadata) -> Response:
         """The refusal of this session, or Unavailable with the session's state."""
