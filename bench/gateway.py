@@ -4,27 +4,33 @@ Starts a stack of its own with so many orders in the orders table, and a bare gr
 figure is the best of `ROUNDS` interleaved runs at 16 connections, because the machine's other work comes and goes; `cpu_us` is
 the processor time a request costs in each process, which such noise changes least. Placing is paced: the engine's own limiter
 allows a Binance connector 100 orders in 10 seconds, so the load is spread over accounts and stays below that for each.
+
+Searches are measured twice: `polled` asks for the same page again and again, as dashboards do, and `each page another` asks for
+none twice, so that no copy (ADR 14) can answer. A third figure polls while orders are placed.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
 import asyncpg
 import httpx
 import uvloop
+from contracts.trading import SearchOrders
+from trading.views.paging import Place, write_cursor
 
-from bench.load import Connection, Sample, connect, paced, request, saturate
+from bench.load import Sample, paced, request, saturate
 from bench.processes import cpu_seconds, pids
 from bench.report import ROOT, Figures, show, table
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, free_port, running
@@ -38,18 +44,26 @@ DEEP = 1000
 ORDERS_A_SECOND = 8
 """Of one account, out of the 8.5 that placing may take of the limiter's 100 in 10 s; more is answered 429."""
 
+POLLED_PLACING = 20
+"""Orders a second that are placed while a page is polled; each may change the page several times."""
+
+SEARCH = "POST /trading/orders/search"
 REFERENCE = {
     "GET /accounts/": (218, 201),
     "POST /portfolio/state": (276, 113),
-    "POST /trading/orders/search": (58, 580),
+    f"{SEARCH}, polled": (58, 580),
+    f"{SEARCH}, each page another": (58, 580),
 }
 """Requests a second and p99 in ms, as published for the reference on 2 such cores; not measured in this run."""
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+"""The time of the first order of `FILL`, which has seven a second."""
 
 FILL = """INSERT INTO orders (order_id, known, client_order_id, account, connector, trading_pair, side, order_type, amount,
     acknowledged, closed, created_at, updated_at)
 SELECT 'o' || n, true, 'o' || n, 'account_' || n % 20, 'binance', CASE n % 4 WHEN 0 THEN 'ETH-USDT' ELSE 'BTC-USDT' END, 'BUY',
     'LIMIT', 1, true, CASE n % 10 WHEN 0 THEN 'CANCELLED' ELSE 'FILLED' END,
-    timestamptz '2026-01-01' + make_interval(secs => n / 7), now() FROM generate_series(1, $1::int) n"""
+    timestamptz '2026-01-01 00:00:00+00' + make_interval(secs => n / 7), now() FROM generate_series(1, $1::int) n"""
 
 STAGES = """SELECT extract(epoch FROM acknowledged.recorded_at - placed.recorded_at)::float8 AS seconds
 FROM stored_events placed JOIN stored_events acknowledged USING (originator_id)
@@ -96,30 +110,40 @@ async def fill(stack: Stack, rows: int) -> None:
     await database.close()
 
 
-async def deep_cursor(port: int, rows: int) -> str | None:
-    """The cursor of the page after DEEP pages, or in the middle of a smaller table."""
-    connection: Connection = await connect(port)
-    cursor: str | None = None
-    with closing(connection):
-        for _ in range(min(DEEP * PAGE, rows // 2) // 1000):
-            status, answer = await connection.ask(search(limit=1000, cursor=cursor))
-            assert status == 200, answer
-            cursor = json.loads(answer.partition(b"\r\n\r\n")[2])["pagination"]["next_cursor"]
-    return cursor
+def pages(rows: int) -> dict[str, tuple[bytes, Callable[[], bytes]]]:
+    """Searches by name: the request of one page, and a function that gives the request of another page each time."""
+    number = itertools.count()
+    chosen: dict[str, Any] = {"account_names": ["account_3"], "trading_pairs": ["BTC-USDT"], "status": "FILLED"}
+
+    def since() -> int:
+        """A time before all orders, another one each time."""
+        return 1_600_000_000_000 + next(number)
+
+    def deep() -> bytes:
+        row = rows - min(DEEP * PAGE, rows // 2) - next(number) % (rows // 4)
+        created = START + timedelta(seconds=row // 7)
+        asked = SearchOrders(limit=PAGE)
+        return search(cursor=write_cursor(asked, Place([created.isoformat(), f"o{row}"], rows)))
+
+    return {
+        SEARCH: (search(), lambda: search(start_time=since())),
+        "... filtered": (search(**chosen), lambda: search(**chosen, start_time=since())),
+        f"... {DEEP:,} pages deep": (deep(), deep),
+    }
 
 
 async def reads(stack: Stack, bare_port: int, bare_pid: int, options: Options) -> Figures:
     """Figures of the baseline and of every reading route, by name."""
-    deep = await deep_cursor(stack.port, options.rows)
     own = pids(stack)
-    measured: dict[str, tuple[int, dict[str, int], bytes]] = {
-        "bare granian + Starlette": (bare_port, {"bare": bare_pid}, request("GET", "/accounts/", USERNAME, PASSWORD)),
-        "GET /accounts/": (stack.port, own, request("GET", "/accounts/", USERNAME, PASSWORD)),
-        "POST /portfolio/state": (stack.port, own, _post("/portfolio/state", {})),
-        "POST /trading/orders/search": (stack.port, own, search()),
-        "... filtered": (stack.port, own, search(account_names=["account_3"], trading_pairs=["BTC-USDT"], status="FILLED")),
-        f"... {DEEP:,} pages deep": (stack.port, own, search(cursor=deep)),
+    listed, state = request("GET", "/accounts/", USERNAME, PASSWORD), _post("/portfolio/state", {})
+    measured: dict[str, tuple[int, dict[str, int], Callable[[], bytes]]] = {
+        "bare granian + Starlette": (bare_port, {"bare": bare_pid}, lambda: listed),
+        "GET /accounts/": (stack.port, own, lambda: listed),
+        "POST /portfolio/state": (stack.port, own, lambda: state),
     }
+    searches = pages(options.rows)
+    measured |= {f"{name}, polled": (stack.port, own, partial(bytes, page)) for name, (page, _) in searches.items()}
+    measured |= {f"{name}, each page another": (stack.port, own, another) for name, (_, another) in searches.items()}
     best: Figures = {}
     for _ in range(ROUNDS):
         for name, (port, known, prepared) in measured.items():
@@ -178,6 +202,16 @@ async def placing(stack: Stack, accounts: list[str], seconds: float) -> Figures:
     return {"accounts": len(accounts), "offered_per_second": rate, **found, "intent_to_acknowledgement": acknowledged}
 
 
+async def polled_while_placing(stack: Stack, accounts: list[str], seconds: float) -> Figures:
+    """Figures of one page that is polled while its orders change."""
+    page, orders = search(), [_order(account) for account in accounts]
+    polled = saturate(stack.port, lambda: page, connections=CONNECTIONS, seconds=seconds)
+    rate = min(POLLED_PLACING, ORDERS_A_SECOND * len(accounts))
+    placed = paced(stack.port, lambda number: orders[number % len(orders)], connections=4, rate=rate, seconds=seconds)
+    found, _ = await asyncio.gather(_measured(pids(stack), polled), placed)
+    return found
+
+
 def measure(options: Options) -> Figures:
     """All figures."""
     port = free_port()
@@ -190,6 +224,9 @@ def measure(options: Options) -> Figures:
             accounts = open_sessions(stack, options.accounts)
             time.sleep(10)  # The first order of each account is out of the limiter's window then.
             placed = uvloop.run(placing(stack, accounts, max(options.seconds, 5)))
+            time.sleep(10)  # As above.
+            name = f"{SEARCH}, polled while {POLLED_PLACING} orders a second are placed"
+            read[name] = uvloop.run(polled_while_placing(stack, accounts, options.seconds))
     finally:
         bare.terminate()
         bare.wait()
@@ -221,7 +258,9 @@ def tables(figures: Figures) -> str:
     stages = placed["intent_to_acknowledgement"]
     conditions = (
         f"{figures['connections']} connections, {figures['rows']:,} orders in the table, pages of {PAGE}. Microseconds are "
-        "processor time a request. The reference's figures are those published for it, not measured here."
+        "processor time a request. A polled page is asked for again and again, and answered from a copy until something "
+        "changes; of `each page another` none is asked for twice. The "
+        "reference's figures are those published for it, not measured here."
     )
     order_path = (
         f"Placing: {placed['offered_per_second']} orders a second offered over {placed['accounts']} accounts. From the stored "

@@ -99,15 +99,15 @@ async def connect(port: int) -> Connection:
     return connection
 
 
-async def saturate(port: int, prepared: bytes, *, connections: int, seconds: float) -> Sample:
-    """As many requests as so many connections can have answered one after another."""
+async def saturate(port: int, prepared: Callable[[], bytes], *, connections: int, seconds: float) -> Sample:
+    """As many requests as so many connections can have answered one after another; `prepared` gives the next one."""
     opened = [await connect(port) for _ in range(connections)]
     sample, started = Sample(), time.perf_counter()
     until = started + seconds
 
     async def work(connection: Connection) -> None:
         while (begun := time.perf_counter()) < until:
-            status, _ = await connection.ask(prepared)
+            status, _ = await connection.ask(prepared())
             sample.took.append(time.perf_counter() - begun)
             sample.statuses[status] += 1
 
