@@ -30,7 +30,7 @@ class Member:
 
 
 def plain(name: str, sql: str | None = None) -> Member:
-    """A text, integer or boolean; the column of the same name without `sql`."""
+    """A text, integer, boolean or array of these; the column of the same name without `sql`."""
     return Member(name, sql or name, PLAIN)
 
 

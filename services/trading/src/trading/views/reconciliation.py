@@ -14,7 +14,8 @@ from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import ARRAY, BigInteger, Boolean, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
 
-from trading.views.paging import Conditions, Rows, envelope, key_time, read_cursor, read_page
+from trading.views.items import Items, plain, time
+from trading.views.paging import Conditions, Rows, key_time, read_cursor
 
 NET = "NET"
 """The side of a net position in the tables, where a key cannot be null."""
@@ -207,11 +208,31 @@ class SessionBooks:
         return found[0][0] if found else None
 
 
-COLUMNS = f"""id::text AS difference_id, account AS account_name, connector AS connector_name, trading_pair,
-    nullif(side, '{NET}') AS side, status, filled_amount::text, external_amount::text, held_before::text,
-    exchange_amount::text, (exchange_amount - filled_amount)::text AS difference,
-    (exchange_amount - filled_amount - external_amount - held_before)::text AS unexplained, entry_price::text, reasons,
-    executions, last_trades, external_trades, trades_listed, exchange_time, since, read_at, settled_at"""
+ITEMS = Items(
+    plain("difference_id", "id::text"),
+    plain("account_name", "account"),
+    plain("connector_name", "connector"),
+    plain("trading_pair"),
+    plain("side", f"nullif(side, '{NET}')"),
+    plain("status"),
+    plain("filled_amount", "filled_amount::text"),
+    plain("external_amount", "external_amount::text"),
+    plain("held_before", "held_before::text"),
+    plain("exchange_amount", "exchange_amount::text"),
+    plain("difference", "(exchange_amount - filled_amount)::text"),
+    plain("unexplained", "(exchange_amount - filled_amount - external_amount - held_before)::text"),
+    plain("entry_price", "entry_price::text"),
+    plain("reasons"),
+    plain("executions"),
+    plain("last_trades"),
+    plain("external_trades"),
+    plain("trades_listed"),
+    time("exchange_time"),
+    time("since"),
+    time("read_at"),
+    time("settled_at"),
+    key=("read_at", "difference_id"),
+)
 
 
 async def search_differences(rows: Rows, query: GetReconciliation) -> bytes:
@@ -228,8 +249,4 @@ async def search_differences(rows: Rows, query: GetReconciliation) -> bytes:
         counted = place.total
         after = filters.bound("(read_at, id) < ({}, {})", key_time(place.key[0]), int(place.key[1]))
     source = f"FROM position_differences WHERE {filters.sql} AND {after} ORDER BY read_at DESC, id DESC"
-    found, total = await read_page(rows, COLUMNS, source, filters.args, query.limit, counted)
-    for row in found:
-        for name in ("exchange_time", "since", "settled_at"):
-            row[name] = None if row[name] is None else row[name].isoformat()
-    return envelope(query, query.limit, found, ("read_at",), ("read_at", "difference_id"), total)
+    return await ITEMS.page(rows, query, query.limit, source, filters.args, counted)
