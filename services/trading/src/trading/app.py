@@ -145,7 +145,6 @@ def build(settings: Settings) -> Service:
     service.readiness("engine", engine.pending)
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
-    service.tell_changes(pace=TOLD_TOGETHER)
     _serve_sessions(service, sessions)
     _serve_limits(service, AccountLimits(log, service.bus), Flattening(log, service.bus))
     _serve_queries(service, Queries(log))
@@ -212,6 +211,7 @@ def _serve_executor_queries(service: Service, queries: ExecutorQueries) -> None:
 
 
 def _serve_queries(service: Service, queries: Queries) -> None:
+    service.tell_changes(pace=TOLD_TOGETHER)
     service.query(ActiveOrders, queries.active_orders)
     service.query(SearchOrders, queries.search_orders)
     service.query(SearchTrades, queries.search_trades)
