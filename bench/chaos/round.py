@@ -28,7 +28,8 @@ from tests.safety.journal import ledgers
 from tests.stack import Stack
 
 SETTLE_SECONDS = 300.0
-STILL_SECONDS = 60.0
+STILL_SECONDS = 90.0
+"""Longer than anything is left alone here: funding payments, of which nothing tells, for five reconciliations."""
 TERMINATED = "TERMINATED"
 
 

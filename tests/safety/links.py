@@ -39,12 +39,14 @@ class Link:
         self._open = asyncio.Event()
         self._refuses = False
         self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def name(self) -> str:
         return f"{self.service} from {self.server}"
 
     async def listen(self) -> asyncio.Server:
+        """Pass on what comes to a free port."""
         self._open.set()
         server = await asyncio.start_server(self._accepted, LOOPBACK)
         self.port = server.sockets[0].getsockname()[1]
@@ -61,7 +63,13 @@ class Link:
         self._refuses = False
         self._open.set()
 
-    async def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # A task of our own: the server's is reported as failed when it is cancelled at the end.
+        task = asyncio.create_task(self._joined(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _joined(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._refuses:
             writer.transport.abort()
             return

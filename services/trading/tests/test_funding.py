@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rig import Rig
 from trading.domain.funding import PLACES, position_amount
-from trading.handlers.exchange import FundingChanged, FundingPayment
+from trading.handlers.exchange import Disconnected, FundingChanged, FundingPayment, Reconnected
 from trading.views.funding import search_funding
 
 STEP = Decimal("0.001")
@@ -87,6 +88,20 @@ async def test_payments_made_while_nobody_listened_are_found_once(rig: Rig) -> N
     since, until = (futures.payments[number].time for number in (3, 1))
     assert [row["exchange_funding_id"] for row in await rows(rig, start_time=since, end_time=until)] == ["2", "4"]
     assert await rows(rig, trading_pair="ETH-USDT") == []
+
+
+async def test_payments_made_while_the_stream_was_lost_are_found_when_it_is_back(rig: Rig) -> None:
+    # It looks for itself after minutes only.
+    rig.around = replace(rig.around, pace=replace(rig.around.pace, reconcile=60))
+    futures = rig.exchange.derivative = FakeDerivative(rig.exchange)
+    await rig.start()
+    futures.payments.append(payment(1, 50))
+    rig.exchange.push(FundingChanged())
+    await rig.until(lambda: ids(rig, ["1"]))
+    rig.exchange.push(Disconnected("cut"))
+    futures.payments.append(payment(2, 40))
+    rig.exchange.push(Reconnected())
+    await rig.until(lambda: ids(rig, ["2", "1"]))
 
 
 async def test_an_exchange_that_does_not_tell_is_asked_again(rig: Rig) -> None:

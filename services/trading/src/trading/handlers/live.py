@@ -41,8 +41,7 @@ class Pace:
     `settle`: after which nothing of ours can still be on its way to the exchange; longer than the exchange's receive window.
     `patience`: how long an order may wait for its place in the exchange's rate limits; one that would wait longer is refused.
     `fills_late`: how long executions may trail the report they belong to.
-    `balances`: the least time between two reports of balances, and of positions. `positions`, `funding`: how often they
-    are asked for.
+    `balances`: the least time between two reports of balances, and of positions. `positions`: how often they are asked for.
     `overlap`: how far before the last reconciliation the trade history is read again.
     """
 
@@ -53,11 +52,15 @@ class Pace:
     ask_longest: float = 5.0
     balances: float = 1.0
     positions: float = 30.0
-    funding: float = 300.0
     overlap: float = 300.0
     checkpoint: float = 3600.0
     drain: float = 2.0
     fills_late: float = 2.0
+
+    @property
+    def funding(self) -> float:
+        """How often funding payments are asked for, should nothing tell of one: with every fifth reconciliation."""
+        return 5 * self.reconcile
 
 
 @dataclass(slots=True)

@@ -83,6 +83,7 @@ class Updates:
                 logger.info("user stream is back", extra=self._fields())
                 self._live.reconnected = True
                 self._live.reconcile_now.set()
+                self._live.funding_changed.set()
             case _:
                 assert_never(update)
 
