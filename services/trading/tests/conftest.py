@@ -10,8 +10,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pytest
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
+from executor_rig import still_sandbox, venue
 from rig import Rig, new_log
 from sandbox_rig import Sandbox
+
+__all__ = ["still_sandbox", "venue"]
 
 
 @pytest.fixture

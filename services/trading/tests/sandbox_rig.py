@@ -19,10 +19,11 @@ ADMIN = "test-admin"
 
 @dataclass
 class Sandbox:
-    """The exchange's process; its data outlives it."""
+    """The exchange's process; its data outlives it. `replay`: as its setting of that name."""
 
     directory: Path
     port: int
+    replay: str = ""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -36,6 +37,7 @@ class Sandbox:
             "SANDBOX_EXCHANGE_DATA_DIR": str(self.directory),
             "SANDBOX_EXCHANGE_ADMIN_TOKEN": ADMIN,
             "SANDBOX_EXCHANGE_SEED": "7",
+            "SANDBOX_EXCHANGE_REPLAY_CSV": self.replay,
         }
         self.process = subprocess.Popen([sys.executable, "-m", "sandbox_exchange"], env=environment)  # noqa: ASYNC220
         async with asyncio.timeout(60):

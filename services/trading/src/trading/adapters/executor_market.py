@@ -83,6 +83,13 @@ class Connector:
         """As `get_quote_price`."""
         return await self.get_quote_price(trading_pair, is_buy, amount)
 
+    def get_fee(self, **order: Any) -> Any:
+        """The fee of an order; one that only guesses at a derivative's need not say whether it opens or closes."""
+        if "perpetual" in self._name:
+            common = importlib.import_module("hummingbot.core.data_type.common")
+            order.setdefault("position_action", common.PositionAction.OPEN)
+        return self._connector.get_fee(**order)
+
     def add_listener(self, *_: Any) -> None:
         """The executor is told by us."""
 

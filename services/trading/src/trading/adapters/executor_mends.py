@@ -18,9 +18,15 @@ class Twap(ENGINES):  # type: ignore[misc]
     """The TWAP executor that counts everything it executed.
 
     The engine's forgets all other orders of its plan when one fails, and what a maker order executed before it was placed
-    anew: the next orders would be for more than what is left. It does not hear that an order was cancelled, and stumbles over
-    places of its plan that are still empty.
+    anew: the next orders would be for more than what is left. It does not hear that an order was cancelled, stumbles over
+    places of its plan that are still empty, and calls itself completed when it was stopped.
     """
+
+    close_type: Any
+
+    def close_execution_by(self, close_type: Any) -> None:
+        """End, for the reason it was stopped for if it was."""
+        super().close_execution_by(self.close_type or close_type)
 
     def evaluate_refresh_orders(self) -> None:
         """Cancel what is too old; it is placed anew once it is off the book."""
@@ -135,10 +141,18 @@ class Xemm(ENGINES):  # type: ignore[misc]
     """The cross-exchange market maker that hedges all that its maker order executed.
 
     The engine's forgets a maker order when it asks for its cancel: what executed before the cancel arrived was never hedged. It
-    also takes prices in the taker market's quote token for prices in the maker market's.
+    also takes prices in the taker market's quote token for prices in the maker market's, and cannot check the balance of a
+    derivative.
     """
 
     maker_order: Any
+
+    def adjust_order_candidates(self, exchange: str, order_candidates: list[Any]) -> list[Any]:
+        """As the balance allows; of a derivative at the leverage that is set there."""
+        if self.is_perpetual_connector(exchange):
+            order_candidates = [self._margined(exchange, each) for each in order_candidates]
+        found: list[Any] = super().adjust_order_candidates(exchange, order_candidates)
+        return found
 
     async def update_prices_and_tx_costs(self) -> None:
         """The maker's price in its own quote token."""
@@ -179,6 +193,17 @@ class Xemm(ENGINES):  # type: ignore[misc]
             amount=self.maker_order.executed_amount_base,
         )
         self.taker_order = importlib.import_module("hummingbot.strategy_v2.models.executors").TrackedOrder(order_id=order_id)
+
+    def _margined(self, exchange: str, candidate: Any) -> Any:
+        return importlib.import_module("hummingbot.core.data_type.order_candidate").PerpetualOrderCandidate(
+            trading_pair=candidate.trading_pair,
+            is_maker=candidate.is_maker,
+            order_type=candidate.order_type,
+            order_side=candidate.order_side,
+            amount=candidate.amount,
+            price=candidate.price,
+            leverage=Decimal(self.connectors[exchange].get_leverage(candidate.trading_pair)),
+        )
 
     def _hedge(self) -> None:
         self.place_taker_order()

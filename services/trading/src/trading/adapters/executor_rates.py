@@ -1,4 +1,7 @@
-"""The engine's rate oracle, kept at our rates while executors need a conversion between two quote tokens."""
+"""The engine's rate oracle, kept at our rates while executors need them.
+
+An executor on two markets converts between their quote tokens, and reckons what trading costs in the base token.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ class Conversions:
         self._renewing: asyncio.Task[None] | None = None
 
     async def follow(self, markets: Iterable[Market]) -> None:
-        """Return when the rates between the quote tokens of these markets are set. Unavailable when there are none."""
+        """Return when the rates that trading between these markets takes are set. Unavailable when there are none."""
         pairs = _conversions(markets)
         for pair in pairs:
             await self._renew(pair)
@@ -68,9 +71,13 @@ class Conversions:
 
 
 def _conversions(markets: Iterable[Market]) -> list[tuple[str, str]]:
-    """Both directions between each two quote tokens."""
-    quotes = list(dict.fromkeys(market.trading_pair.split("-", 1)[1] for market in markets))
-    return [(token, quote) for token in quotes for quote in quotes if token != quote]
+    """Both directions between each two quote tokens, and each base in its quote token; none for one market alone."""
+    tokens = [tuple(market.trading_pair.split("-", 1)) for market in markets]
+    if len(tokens) < 2:
+        return []
+    quotes = dict.fromkeys(quote for _, quote in tokens)
+    between = [(token, quote) for token in quotes for quote in quotes if token != quote]
+    return list(dict.fromkeys([*between, *((base, quote) for base, quote in tokens)]))
 
 
 def _oracle() -> Any:
