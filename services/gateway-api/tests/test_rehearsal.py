@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from contracts.trading import PlaceOrder, RehearseCancel, RehearseOrder
+from contracts.trading import CreateExecutor, PlaceOrder, RehearseCancel, RehearseOrder
+from contracts.trading.executor_rehearsal import RehearseExecutor, RehearseStop
 from fake_services import FakeServices, session_subject
 
 BODY = {
@@ -36,6 +37,18 @@ async def test_cancels_are_rehearsed(http: httpx.AsyncClient, services: FakeServ
         response = await http.post(path)
         assert (response.status_code, response.json()) == (200, {"dry_run": True, "order_ids": ["o-1"]})
         assert services.last.message == RehearseCancel(account="master_account", connector="binance", **asked)
+    assert len(services.sent) == 2
+
+
+async def test_executors_are_rehearsed(http: httpx.AsyncClient, services: FakeServices) -> None:
+    services.answers |= {"RehearseExecutor": {"dry_run": True}, "RehearseStop": {"dry_run": True}}
+    config = {"type": "order_executor", "amount": "1"}
+    response = await http.post("/executors/?dry_run=true", json={"executor_config": config})
+    assert (response.status_code, response.json()) == (200, {"dry_run": True})
+    assert services.last.message == RehearseExecutor(executor=CreateExecutor(account="master_account", executor_config=config))
+    response = await http.post("/executors/e-1/stop?dry_run=true", json={"keep_position": True})
+    assert (response.status_code, response.json()) == (200, {"dry_run": True})
+    assert services.last.message == RehearseStop(executor_id="e-1", keep_position=True)
     assert len(services.sent) == 2
 
 

@@ -31,6 +31,7 @@ from contracts.trading import (
 )
 from eventlog.log import EventLog
 from sandbox_rig import Sandbox
+from service_kit.bus import NoAnswer, NoResponders
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
@@ -75,6 +76,9 @@ class Traded:
 class ExecutorVenue:
     """One account on the sandbox with both connectors, and a trading service that can be stopped and started again."""
 
+    patience: float = DEADLINE
+    """Seconds that a start, or an event, may take."""
+
     def __init__(self, nats_url: str, database_url: str, sandbox: Sandbox) -> None:
         self.nats_url, self.database_url, self.sandbox = nats_url, database_url, sandbox
         self.api_key = self.api_secret = ""
@@ -116,13 +120,13 @@ class ExecutorVenue:
         await self.until_ready()
 
     async def until_ready(self) -> None:
-        async with asyncio.timeout(DEADLINE):
+        async with asyncio.timeout(self.patience):
             for connector in (SPOT, PERPETUAL):
                 while await self._state(connector) != "ready":  # noqa: ASYNC110 - other tasks
                     await asyncio.sleep(0.05)
 
     async def _state(self, connector: str) -> str | None:
-        with suppress(AccountUnknown, CredentialUnknown):
+        with suppress(AccountUnknown, CredentialUnknown, NoResponders, NoAnswer):
             answer = await self.accounts.bus.query(GetSession(account=MAIN, connector=connector), Metadata())
             return str(json.loads(answer)["state"])
         return None
@@ -159,7 +163,7 @@ class ExecutorVenue:
     async def until[E: Event](self, executor_id: str, kind: type[E], check: Callable[[E], bool] = lambda _: True) -> E:
         """The executor's first event of this kind that passes."""
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(self.patience):
                 while True:
                     for event in await self.events(executor_id):
                         if isinstance(event, kind) and check(event):
@@ -188,18 +192,21 @@ class ExecutorVenue:
             while len({fill.order_id for fill in await self.fills(executor_id)}) < count:  # noqa: ASYNC110 - other tasks
                 await asyncio.sleep(0.1)
 
-    async def until_open(self, executor_id: str, count: int = 1, besides: Iterable[str] = ()) -> None:
+    async def until_open(
+        self, executor_id: str, count: int = 1, *, besides: Iterable[str] = (), side: str | None = None
+    ) -> None:
         """Until so many of its orders, other than these, are on the exchange's book."""
         async with asyncio.timeout(DEADLINE):
-            while len(set(await self.open_orders(executor_id)) - set(besides)) < count:  # noqa: ASYNC110 - another process
+            while len(set(await self.open_orders(executor_id, side)) - set(besides)) < count:  # noqa: ASYNC110 - a process
                 await asyncio.sleep(0.1)
 
-    async def open_orders(self, executor_id: str) -> list[str]:
-        """Its orders that the exchange has on a book."""
+    async def open_orders(self, executor_id: str, side: str | None = None) -> list[str]:
+        """Its orders that the exchange has on a book, of one side or of both."""
         own = set(await self.orders(executor_id))
         ledger = await self.ledger()
         listed = [*ledger["orders"], *ledger["futures"]["orders"]]
-        return [each["clientOrderId"] for each in listed if each["clientOrderId"] in own and each["status"] in OPEN]
+        sided = [each for each in listed if side in (None, each["side"]) and each["status"] in OPEN]
+        return [each["clientOrderId"] for each in sided if each["clientOrderId"] in own]
 
     async def ledger(self) -> dict[str, Any]:
         """The exchange's own books of the account."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from contracts.trading import ExecutorStatus, ExecutorType, OrderStatus
+from contracts.trading import CloseType, ExecutorStatus, ExecutorType, OrderStatus
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
 from executor_examples import built, complete_config, filled_order
@@ -76,6 +76,29 @@ async def test_a_replaced_order_of_a_plan_counts_with_what_it_executed() -> None
     left = (Decimal(1000) - executed) / twap._executor.config.number_of_orders / Decimal(50000)
     assert asked[1].amount == left
     assert twap._executor.get_total_executed_amount() == order.filled_amount
+
+
+async def test_orders_of_a_plan_that_are_due_together_are_placed_one_after_the_other() -> None:
+    asked: list[Wanted] = []
+    twap = built(ExecutorType.TWAP, asked)
+    twap._executor._order_plan = {at - 60: None for at in twap._executor._order_plan}
+    await twap.begin()
+    for number in range(1, 8):
+        await twap.step()
+        await twap.step()
+        assert len(asked) == number
+        for kind in ("created", "filled", "completed"):
+            twap.tell(kind, filled_order(f"o{number}", asked[-1]), f"o{number}", asked[-1])
+    spent = sum(each.amount * Decimal(50000) for each in asked)
+    assert abs(spent - Decimal(1000)) < Decimal("0.01")
+
+
+async def test_a_plan_that_is_stopped_says_so() -> None:
+    twap = built(ExecutorType.TWAP, [])
+    await twap.begin()
+    twap.early_stop(keep_position=False)
+    await twap.step()
+    assert twap.close_type is CloseType.EARLY_STOP
 
 
 async def test_what_a_cancelled_maker_order_executed_is_hedged() -> None:

@@ -144,10 +144,11 @@ async def test_a_failed_order_of_a_plan_is_placed_again_alone() -> None:
     twap._executor._start_timestamp -= 10
     twap._executor._order_plan = twap._executor.create_order_plan()
     await twap.step()
-    assert len(asked) == 2
     done = filled_order("o1", asked[0])
     for kind in ("created", "filled", "completed"):
         twap.tell(kind, done, "o1", asked[0])
+    await twap.step()
+    assert len(asked) == 2
     twap.tell("failed", None, "o2", asked[1])
     plan = len(twap._executor._order_plan)
     await twap.step()

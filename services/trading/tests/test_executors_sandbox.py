@@ -6,8 +6,11 @@ import asyncio
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from contracts.trading import CloseType, ExecutorClosed, ExecutorProgressed
 from executor_rig import NOTHING, PERPETUAL, SPOT, ExecutorVenue, agrees, keeps
+
+pytestmark = pytest.mark.timeout(400)
 
 
 def position(**barriers: Any) -> dict[str, Any]:

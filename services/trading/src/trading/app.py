@@ -47,6 +47,7 @@ from contracts.trading import (
     SummariseExecutors,
     SummarisePositionHolds,
 )
+from contracts.trading.executor_rehearsal import RehearseExecutor, RehearseStop
 from contracts.trading.reconciliation import GetReconciliation
 from engine_kit.books import Books
 from engine_kit.engine import Engine
@@ -182,6 +183,8 @@ def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, s
     service.task("executor figures", executors.watch)
     service.command(CreateExecutor, executors.create)
     service.command(StopExecutor, executors.stop)
+    service.command(RehearseExecutor, executors.intake.rehearse)
+    service.command(RehearseStop, executors.intake.rehearse_stop)
 
 
 def _serve_sessions(service: Service, sessions: Sessions) -> None:

@@ -62,7 +62,8 @@ class CreateExecutor(_Executor, Command):
     """Start an executor. Served by any replica; the one that holds the session of its first market runs it.
 
     `executor_config` is the engine's configuration with its `type`; numbers may be text. Its `id`, when given, becomes the
-    executor's id; its `controller_id` gives way to the command's. Refused: AccountUnknown, CredentialUnknown,
+    executor's id; its `controller_id` gives way to the command's. A `leverage` that it names is set on a perpetual market
+    before the first order; one that the exchange refuses ends the executor. Refused: AccountUnknown, CredentialUnknown,
     ExecutorConfigInvalid (names the field), ExecutorTypeUnknown, TradingPairUnknown, ExecutorIdUsed. Unavailable: a session
     it needs is not ready, or an `lp_executor` without a DEX Gateway.
     """
@@ -122,7 +123,10 @@ class ExecutorFill(Reply):
 
 
 class ExecutorCreated(_Executor, Event):
-    """The executor is to run. `config` is complete, as the engine validated it; its first market's session is its home."""
+    """The executor is to run. `config` is complete, as the engine validated it; its first market's session is its home.
+
+    `leverage` is set on a perpetual home before the first order; None keeps what is set there.
+    """
 
     executor_id: Token
     executor_type: ExecutorType
@@ -130,6 +134,7 @@ class ExecutorCreated(_Executor, Event):
     controller_id: Token
     markets: tuple[Market, ...] = Field(min_length=1)
     config: dict[str, JsonValue]
+    leverage: int | None = None
     time: Time
 
 

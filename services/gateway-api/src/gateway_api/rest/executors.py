@@ -22,14 +22,17 @@ from contracts.trading import (
     SummariseExecutors,
     SummarisePositionHolds,
 )
+from contracts.trading.executor_rehearsal import RehearseExecutor, RehearseStop
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
+from gateway_api.rest import rehearsal
 from gateway_api.rest.answers import relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, refused
 from gateway_api.rest.fields import AccountNames, ConnectorName, ConnectorNames, Cursor, Flag, Limit, Text, Texts, TradingPairs
+from gateway_api.rest.rehearsal import DryRun
 from gateway_api.views.executors import (
     ClearedHold,
     CreateExecutorResponse,
@@ -37,12 +40,14 @@ from gateway_api.views.executors import (
     ExecutorConfigSchema,
     ExecutorLogs,
     ExecutorPage,
+    ExecutorRehearsal,
     ExecutorsSummary,
     ExecutorTypes,
     PerformanceReport,
     PositionHold,
     PositionsSummary,
     StopExecutorResponse,
+    StopRehearsal,
 )
 
 MASTER = "master_account"
@@ -144,14 +149,18 @@ CLOSING = StopExecutorRequest()
     status_code=201,
     response_model=CreateExecutorResponse,
     summary="Start an executor",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={
+        200: {"model": ExecutorRehearsal, "description": "With `dry_run=true`: the executor would be stored."},
         **commanded("An executor of this id exists with another configuration."),
         **refused(400, "No or an unknown type, or a configuration the engine refuses; the detail names field and rule."),
         **refused(404, "No account of this name, or it has no credential for a connector."),
     },
 )
-async def create_executor(wanted: CreateExecutorRequest, bus: Bus, metadata: Commanding) -> Response:
+async def create_executor(wanted: CreateExecutorRequest, bus: Bus, metadata: Commanding, dry_run: DryRun) -> Response:
     """Stores the executor and answers; it runs where the account's session is, and goes on after a crash or a restart.
+
+    On a perpetual market, a `leverage` in the configuration is set before the first order; without one, what was set stays.
 
     503: the session is not ready, or an `lp_executor` without a DEX Gateway; nothing was stored.
     """
@@ -160,6 +169,8 @@ async def create_executor(wanted: CreateExecutorRequest, bus: Bus, metadata: Com
         controller_id=wanted.controller_id,
         executor_config=_storable(wanted.executor_config),
     )
+    if dry_run:
+        return relayed(await bus.command(RehearseExecutor(executor=command), metadata, timeout=CREATE_TIMEOUT))
     return relayed(await bus.command(command, metadata, timeout=CREATE_TIMEOUT), 201)
 
 
@@ -267,13 +278,17 @@ async def get_executor_logs(
 
 @router.post(
     "/{executor_id}/stop",
-    response_model=StopExecutorResponse,
+    response_model=StopExecutorResponse | StopRehearsal,
     summary="Stop an executor",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **refused(404, "No executor of this id, or it has ended.")},
 )
 async def stop_executor(
-    executor_id: ExecutorId, bus: Bus, metadata: Commanding, wish: StopExecutorRequest = CLOSING
+    executor_id: ExecutorId, bus: Bus, metadata: Commanding, dry_run: DryRun, wish: StopExecutorRequest = CLOSING
 ) -> Response:
     """Stores the wish. It cancels its orders and closes what it opened, or keeps it, and then shows as TERMINATED."""
+    if dry_run:
+        rehearsed = RehearseStop(executor_id=executor_id, keep_position=wish.keep_position)
+        return relayed(await bus.command(rehearsed, metadata))
     command = StopExecutor(executor_id=executor_id, keep_position=wish.keep_position)
     return relayed(await bus.command(command, metadata))

@@ -22,6 +22,27 @@ class CreateExecutorResponse(BaseModel):
     created_at: str = Field(description="ISO 8601, UTC.")
 
 
+class ExecutorRehearsal(BaseModel):
+    """An executor that would be taken. Its configuration is complete, but for what creating it would fill in."""
+
+    dry_run: bool = True
+    executor_type: ExecutorType
+    account_name: str
+    connector_name: str
+    trading_pair: str
+    controller_id: str
+    executor_config: dict[str, Any]
+
+
+class StopRehearsal(BaseModel):
+    """With `dry_run=true`: the wish would be stored."""
+
+    dry_run: bool = True
+    executor_id: str
+    status: ExecutorStatus
+    keep_position: bool
+
+
 class StopExecutorResponse(BaseModel):
     """The wish is stored; the executor shows as TERMINATED once nothing of it is open."""
 

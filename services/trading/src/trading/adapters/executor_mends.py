@@ -56,11 +56,18 @@ class Twap(ENGINES):  # type: ignore[misc]
                 order.order = self.get_in_flight_order(self.config.connector_name, order_id)
 
     def evaluate_create_order(self) -> None:
-        """Place what is due, unless all is executed but for a rest that is too small to trade."""
+        """Place what is due, one after the other, unless all is executed but for a rest that is too small to trade.
+
+        The engine's places all that is due at once, as after a pause, and does not take off what it has just asked for.
+        """
         if self._rest_is_too_small():
             self._status = _statuses().SHUTTING_DOWN
-        else:
-            super().evaluate_create_order()
+            return
+        if any(order is not None and order.order is None for order in self._order_plan.values()):
+            return
+        due = [at for at, order in self._order_plan.items() if order is None and at <= self._strategy.current_timestamp]
+        if due:
+            self.create_order(due[0])
 
     def get_total_executed_amount(self) -> Decimal:
         """In base, of all orders there ever were."""

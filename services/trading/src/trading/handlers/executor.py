@@ -24,6 +24,7 @@ from trading.domain.executor_orders import Role, Seen
 from trading.handlers.executor_close import Closing, never_ran
 from trading.handlers.executor_engine import Absent, Ended, ExecutorEngine, LiveExecutor
 from trading.handlers.executor_figures import sampled
+from trading.handlers.executor_leverage import set_leverage
 from trading.handlers.executor_orders import Followed, OrderBook, shown, unsent, wanted_of
 from trading.handlers.executor_posts import Post
 from trading.handlers.executor_telling import tell
@@ -100,6 +101,10 @@ class Performance:
         await self._engine.follow(created)
         try:
             progress = self._state.progress
+            home = self._posts[created.markets[0].connector].live
+            if progress is None and (reason := await set_leverage(home, created)) is not None:
+                await self._record(never_ran(created, reason))
+                return
             executor = await self._built(created, orders)
             if executor is None:
                 return

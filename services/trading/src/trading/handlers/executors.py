@@ -4,65 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from contracts.message import TOKEN, Metadata, utc_now
+from contracts.message import Metadata
 from contracts.rejections import Unavailable
 from contracts.trading import (
     CreateExecutor,
     ExecutorAccepted,
-    ExecutorConfigInvalid,
-    ExecutorCreated,
     ExecutorStopping,
-    ExecutorType,
-    ExecutorUnknown,
-    GetSession,
-    Market,
     StopExecutor,
 )
 from eventlog.errors import Fenced
 from eventlog.execute import execute
 from eventlog.log import EventLog
-from pydantic import JsonValue
 from service_kit.supervisor import Crash, Supervisor, guarded
 
-from trading.domain.executor import EXECUTOR, Create, RequestStop
-from trading.domain.session import Phase
+from trading.domain.executor import EXECUTOR, Create
 from trading.handlers.endings import leaves
 from trading.handlers.executor import Performance, executor_stream
 from trading.handlers.executor_engine import ExecutorEngine
+from trading.handlers.executor_intake import ExecutorTypes, Intake, wish_to_stop
 from trading.handlers.executor_log import ExecutorLog, logged_as
 from trading.handlers.executor_posts import Post
 from trading.handlers.holds import record_holds
 from trading.views.executor_figures import keep_samples
 from trading.views.executors import OpenExecutor, open_executors
-from trading.views.sessions import session_state
 
 logger = logging.getLogger(__name__)
 
 COMPARE_SECONDS = 0.5
 SAMPLE_SECONDS = 2.0
-
-
-class ExecutorTypes(Protocol):
-    """The engine's executor types."""
-
-    async def prepare(self) -> None:
-        """Load what the other methods and the engine's executors need."""
-
-    def type_of(self, config: Mapping[str, JsonValue]) -> ExecutorType:
-        """The type a configuration names. Raises ExecutorTypeUnknown, Unavailable."""
-        ...
-
-    def checked(self, type_: ExecutorType, config: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-        """The complete configuration. Raises ExecutorConfigInvalid."""
-        ...
-
-    async def markets(self, type_: ExecutorType, config: Mapping[str, Any]) -> tuple[Market, ...]:
-        """The markets it trades on. Raises TradingPairUnknown, Unavailable."""
-        ...
 
 
 class Posts(Protocol):
@@ -82,6 +53,7 @@ class Executors:
         self._log = log
         self.lines = ExecutorLog(log)
         self._types = types
+        self.intake = Intake(log, types)
         self._engine = engine
         self._posts = posts
         self._holder = holder
@@ -91,28 +63,19 @@ class Executors:
 
     async def create(self, command: CreateExecutor, metadata: Metadata) -> ExecutorAccepted:
         """Store that the executor is to run. The same command again is the same executor."""
-        await self._types.prepare()
-        type_ = self._types.type_of(command.executor_config)
-        now = utc_now()
-        given = command.executor_config.get("id")
-        id_ = str(given) if given else f"e{metadata.message_id.hex}"
-        wanted = {**command.executor_config, "id": id_, "timestamp": now.timestamp(), "controller_id": command.controller_id}
-        config = self._types.checked(type_, wanted)
-        markets = await self._types.markets(type_, config)
-        for connector in dict.fromkeys(market.connector for market in markets):
-            await self._check_session(command.account, connector)
-        created = _created(command, id_, type_, markets, config, now)
+        created = await self.intake.created(command, metadata)
+        id_ = created.executor_id
         done = await execute(self._log, EXECUTOR, executor_stream(id_), Create(executor_id=id_, created=created), metadata)
         if not done.repeated:
             with logged_as(id_):
-                logger.info("created by %s as %s", metadata.actor, type_.value)
+                logger.info("created by %s as %s", metadata.actor, created.executor_type.value)
         self._compare_now.set()
         stored = done.state.created or created
         return ExecutorAccepted(
             executor_id=id_,
-            executor_type=type_,
-            connector_name=markets[0].connector,
-            trading_pair=markets[0].trading_pair,
+            executor_type=created.executor_type,
+            connector_name=created.markets[0].connector,
+            trading_pair=created.markets[0].trading_pair,
             controller_id=command.controller_id,
             status=done.state.status,
             created_at=stored.time,
@@ -120,14 +83,7 @@ class Executors:
 
     async def stop(self, command: StopExecutor, metadata: Metadata) -> ExecutorStopping:
         """Store the wish; whoever runs the executor sees it. Refused: ExecutorUnknown, ExecutorNotActive."""
-        wish = RequestStop(
-            executor_id=command.executor_id,
-            keep_position=command.keep_position,
-            reason=f"asked for by {metadata.actor}",
-            time=utc_now(),
-        )
-        if TOKEN.fullmatch(command.executor_id) is None:
-            raise ExecutorUnknown(f"Executor '{command.executor_id}' not found", field="executor_id")
+        wish = wish_to_stop(command.executor_id, metadata, keep_position=command.keep_position)
         await execute(self._log, EXECUTOR, executor_stream(command.executor_id), wish, metadata)
         self._compare_now.set()
         return ExecutorStopping(executor_id=command.executor_id, keep_position=command.keep_position)
@@ -215,12 +171,6 @@ class Executors:
         self._running.pop(executor_id, None)
         await self._supervisor.stop(f"executor {executor_id}")
 
-    async def _check_session(self, account: str, connector: str) -> None:
-        session = await session_state(self._log, GetSession(account=account, connector=connector))
-        if session.state != Phase.READY.value:
-            reason = f": {session.reason}" if session.reason else ""
-            raise Unavailable(f"The session of '{account}' on '{connector}' is {session.state}{reason}; nothing was started")
-
 
 async def _reported(performance: Performance, executor_id: str) -> None:
     """Run it; an error that nobody can name is stored for its owner before it goes on to the supervisor."""
@@ -232,30 +182,3 @@ async def _reported(performance: Performance, executor_id: str) -> None:
         if unnamed:
             await performance.falter(executor_id, f"{type(unnamed[0]).__name__}: {unnamed[0]}")
         raise error
-
-
-def _created(
-    command: CreateExecutor,
-    id_: str,
-    type_: ExecutorType,
-    markets: tuple[Market, ...],
-    config: dict[str, JsonValue],
-    time: datetime,
-) -> ExecutorCreated:
-    return ExecutorCreated(
-        executor_id=_token(id_),
-        executor_type=type_,
-        account=command.account,
-        controller_id=command.controller_id,
-        markets=markets,
-        config=config,
-        time=time,
-    )
-
-
-def _token(id_: str) -> str:
-    """The id, when it can be one."""
-    if TOKEN.fullmatch(id_) is None:
-        msg = "Field 'id' must be 1 to 64 letters, digits, '-' and '_'"
-        raise ExecutorConfigInvalid(msg, field="executor_config.id")
-    return id_
