@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from aiohttp import FormData
 from contracts.rejections import Unavailable
-from engine_kit.venue import Venue, VenueClosed
+from engine_kit.venue import Venue, VenueClosed, form
 
 SANDBOX = Venue("http://127.0.0.1:8080")
 
@@ -59,3 +60,15 @@ def test_live_changes_nothing() -> None:
     live = Venue()
     assert live.rest_url("https://api.kraken.com/0") == "https://api.kraken.com/0"
     live.admit("kraken")
+
+
+def test_a_form_is_as_aiohttp_makes_it() -> None:
+    fields = {"symbol": "BTCUSDT", "newClientOrderId": "x-a_b", "note": "a b&c=ä/+", "timestamp": 1763916000000, "last": True}
+    ours, theirs = form(fields), FormData(fields)()
+    assert ours.decode() == theirs.decode()
+    assert ours.headers == theirs.headers
+
+
+@pytest.mark.parametrize("data", [None, '{"a": 1}', b"x", {"a": None}, {"file": b"x"}, {"many": [1, 2]}])
+def test_what_is_no_plain_form_is_left_to_aiohttp(data: object) -> None:
+    assert form(data) is data

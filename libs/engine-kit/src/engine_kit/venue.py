@@ -6,15 +6,16 @@ sandbox mode only the connectors in SANDBOX_CONNECTORS are built at all.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from functools import wraps
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlencode
 
-from aiohttp import ClientConnectorError
+from aiohttp import BytesPayload, ClientConnectorError
 from contracts.rejections import Unavailable
 
 from engine_kit.permit import NotPermitted, sending
@@ -117,6 +118,7 @@ class Venue:
                 if request.method.name == "GET":
                     response = await call(connection, request)
                 else:
+                    request.data = form(request.data)
                     with sending(connection):
                         response = await call(rest_connection(acting), request)
             except (ClientConnectorError, NotPermitted):
@@ -134,6 +136,13 @@ class Venue:
 
         rest_connection.call = routed_call
         ws_connection.connect = routed_connect
+
+
+def form(data: Any) -> Any:
+    """Fields as the form that aiohttp would make of them, without the multipart writer it prepares first (0.1 ms)."""
+    if not isinstance(data, Mapping) or not all(isinstance(value, str | int) for value in data.values()):
+        return data
+    return BytesPayload(urlencode(data).encode(), content_type="application/x-www-form-urlencoded")
 
 
 def _original(method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
