@@ -36,6 +36,8 @@ ACKNOWLEDGED_WITHIN = 3.0
 """Seconds. Publishes in flight when the server dies are given up after that, and are safe to repeat."""
 HIDDEN_POLL, FIRST_POLL, LONGEST_POLL = 0.002, 0.01, 1.0
 """Seconds until the next look at the feed: when a commit is still hidden, after something was published, and when idle."""
+SPACING = 0.008
+"""Seconds between two batches: the first commit after a pause goes at once, under load several go together."""
 STREAM_CHECK = 15.0
 """Seconds between two looks at an idle stream: was it wiped?"""
 
@@ -89,6 +91,8 @@ class Relay:
                 published = await self._publish_next()
                 attempt, self._trouble = 0, None
                 if published < BATCH:
+                    if published:
+                        await asyncio.sleep(SPACING)
                     await self._idle()
             except (_Overtaken, Unavailable, *NATS_AWAY) as error:
                 attempt += 1
