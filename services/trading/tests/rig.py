@@ -130,7 +130,18 @@ class Rig:
         self.runner = SessionRunner(ACCOUNT, self.connector, self.vault.version, self.around)
         self.task = asyncio.create_task(self.runner.run())
         if wait:
-            await self.until(lambda: len(self.commands.handlers) == SERVED or self.task is None or self.task.done())
+            await self.until(self._started)
+
+    async def _started(self) -> bool:
+        """Whether the session is ready, or has ended."""
+        if self.task is None or self.task.done():
+            return True
+        return len(self.commands.handlers) == SERVED and await self.ready()
+
+    async def ready(self) -> bool:
+        """Whether the session is recorded as ready."""
+        rows = await self.log.fetch("SELECT state FROM sessions")
+        return [row["state"] for row in rows] == ["ready"]
 
     async def kill(self) -> None:
         """End it as kill -9 does: nothing more is recorded."""

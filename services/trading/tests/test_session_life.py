@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from contracts.accounts import OrdersOpen
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
-from contracts.trading import ReleaseSession, SessionFailed, SessionReconciled, SessionStarted, SessionStopped
+from contracts.trading import PlaceOrder, ReleaseSession, SessionFailed, SessionReconciled, SessionStarted, SessionStopped
 from eventlog.log import EventLog
-from rig import ACCOUNT, CONNECTOR, Rig
+from rig import ACCOUNT, CONNECTOR, DEADLINE, SERVED, Rig
 
 RELEASE = ReleaseSession(account=ACCOUNT, connector=CONNECTOR)
 
@@ -45,8 +46,29 @@ async def test_a_wrong_key_fails_the_session_once_and_says_why(rig: Rig) -> None
     assert len(rig.exchange.sessions) > 1
     assert (await kinds(rig)).count("SessionFailed") == 1
     rig.exchange.bad_keys = set()
-    await rig.until(lambda: "PlaceOrder" in rig.commands.handlers, seconds=10)
-    assert (await state(rig.log))[0] == "ready"
+    await rig.until(rig.ready)
+
+
+async def test_a_session_is_ready_once_all_its_commands_are_answered(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve, asked = rig.commands.session_command, asyncio.Event()
+    proceed = asyncio.Event()
+
+    async def late(command: Any, handler: Any, *, account: str, connector: str) -> Any:
+        if command is PlaceOrder:
+            asked.set()
+            await proceed.wait()
+        return await serve(command, handler, account=account, connector=connector)
+
+    monkeypatch.setattr(rig.commands, "session_command", late)
+    await rig.start(wait=False)
+    async with asyncio.timeout(DEADLINE):
+        await asked.wait()
+    assert (await state(rig.log))[0] == "starting"
+    assert "SessionReconciled" not in await kinds(rig)
+    proceed.set()
+    await rig.until(rig.ready)
+    assert len(rig.commands.handlers) == SERVED
+    await rig.status(await rig.place(), "OPEN")
 
 
 async def state_is(rig: Rig, wanted: str) -> bool:
@@ -73,6 +95,7 @@ async def test_calls_that_fail_while_a_session_starts_are_asked_again_and_do_not
     rig.exchange.stumbles = 4
     await rig.start(wait=False)
     await rig.until(lambda: "PlaceOrder" in rig.commands.handlers)
+    await rig.until(rig.ready)
     assert rig.exchange.stumbles == 0
     assert len(rig.exchange.sessions) == 2
     assert await state(rig.log) == ("ready", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,6 +35,7 @@ class Reconciliation:
         self._outcomes = outcomes
         self._since = self._known = since
         self._all_since = since
+        self._began = since
         self._recorded_at: datetime | None = None
         self._strays: list[Fill] = []
         self._fills = 0
@@ -58,7 +60,11 @@ class Reconciliation:
 
     async def run(self, *, notable: bool) -> None:
         """Reconcile once; `notable`: record that it was done even when nothing was found. Raises Unavailable."""
-        began = utc_now()
+        await self.record(await self.look(notable=notable))
+
+    async def look(self, *, notable: bool) -> RecordReconciled:
+        """Reconcile once; what `record` is to be given, with which the session becomes ready. Raises Unavailable."""
+        began = self._began = utc_now()
         self._fills = self._externals = 0
         # Now and then it is recorded anyway: after a restart, the trade history is read from the last record on.
         checkpoint = timedelta(seconds=self._live.pace.checkpoint)
@@ -70,7 +76,7 @@ class Reconciliation:
         await self._backfill(every_pair=notable or due, began=began)
         await self._attribute_strays()
         await record_balances(self._live, refresh=True)
-        command = RecordReconciled(
+        return RecordReconciled(
             account=self._live.account,
             connector=self._live.connector,
             orders_checked=checked,
@@ -78,15 +84,18 @@ class Reconciliation:
             external_orders=self._externals,
             notable=notable or due,
         )
-        if (await self._live.record_session(command)).events:
-            self._recorded_at = began
+
+    async def record(self, found: RecordReconciled) -> None:
+        """Store what the latest `look` found."""
+        if (await self._live.record_session(found)).events:
+            self._recorded_at = self._began
 
     async def keep(self) -> None:
         """Reconcile periodically and whenever asked to, for ever. An exchange that is away is told of and tried again."""
         live = self._live
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(live.reconcile_now.wait(), live.pace.reconcile)
+                await asyncio.wait_for(live.reconcile_now.wait(), live.pace.reconcile * random.uniform(0.9, 1.1))  # noqa: S311
             if not live.reconnected:
                 # Many orders placed elsewhere are served by one run: each costs the exchange's request weight.
                 await asyncio.sleep(live.pace.ask_longest)

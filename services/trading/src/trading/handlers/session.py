@@ -26,7 +26,7 @@ from eventlog.execute import execute
 from eventlog.log import EventLog
 from service_kit.supervisor import HEALTHY_AFTER, backoff
 
-from trading.domain.session import SESSION, Fail, Phase, Release, SessionCommand, Start, Stop
+from trading.domain.session import SESSION, Fail, Phase, RecordReconciled, Release, SessionCommand, Start, Stop
 from trading.handlers.endings import Ended, leaves, still_wanted, stop_all, to_the_end, until_lost
 from trading.handlers.executor_posts import Post
 from trading.handlers.funding import Funding
@@ -221,8 +221,7 @@ class SessionRunner:
         await reconciliation.adopt_stored()
         tasks.create_task(updates.consume())
         tasks.create_task(updates.report_balances())
-        await self._reconcile_first(live, reconciliation)
-        tasks.create_task(reconciliation.keep())
+        found = await self._reconcile_first(live, reconciliation)
         risk = RiskGuard(live)
         tasks.create_task(risk.facts.keep())
         orders = Orders(live, outcomes, risk)
@@ -253,19 +252,20 @@ class SessionRunner:
         self._post = Post(live, orders)
         for command, handler in served.items():
             await to_the_end(serve(command, handler))
+        # Ready means that commands are answered.
+        await reconciliation.record(found)
+        tasks.create_task(reconciliation.keep())
 
-    async def _reconcile_first(self, live: Live, reconciliation: Reconciliation) -> None:
+    async def _reconcile_first(self, live: Live, reconciliation: Reconciliation) -> RecordReconciled:
         """Reconcile once, on this connection: an exchange in trouble may answer to some calls only, and a start needs many."""
         while True:
             try:
-                await reconciliation.run(notable=True)
+                return await reconciliation.look(notable=True)
             except Unavailable as error:
                 if isinstance(error, Fenced) or self._stopping.is_set():
                     raise
                 await reconciliation.failed(error)
                 await self._pause(live.pace.ask_longest)
-            else:
-                return
 
     async def _wind_down(self, live: Live, lease: Lease) -> None:
         """Take no more orders, hear the outcomes of those under way, and say that the session stopped."""
