@@ -33,6 +33,7 @@ from trading.views.paging import Place, write_cursor
 from bench.load import Sample, paced, request, saturate
 from bench.processes import cpu_seconds, pids
 from bench.report import ROOT, Figures, show, table
+from bench.stages import between, look
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, free_port, running
 
 CONNECTIONS = 16
@@ -65,7 +66,7 @@ SELECT 'o' || n, true, 'o' || n, 'account_' || n % 20, 'binance', CASE n % 4 WHE
     'LIMIT', 1, true, CASE n % 10 WHEN 0 THEN 'CANCELLED' ELSE 'FILLED' END,
     timestamptz '2026-01-01 00:00:00+00' + make_interval(secs => n / 7), now() FROM generate_series(1, $1::int) n"""
 
-STAGES = """SELECT extract(epoch FROM acknowledged.recorded_at - placed.recorded_at)::float8 AS seconds
+ACKNOWLEDGED = """SELECT extract(epoch FROM acknowledged.recorded_at - placed.recorded_at)::float8 AS seconds
 FROM stored_events placed JOIN stored_events acknowledged USING (originator_id)
 WHERE placed.topic LIKE '%OrderPlaced' AND acknowledged.topic LIKE '%OrderSubmitted' ORDER BY 1"""
 
@@ -190,16 +191,19 @@ async def placing(stack: Stack, accounts: list[str], seconds: float) -> Figures:
         return prepared[number % len(prepared)]
 
     run = paced(stack.port, order, connections=CONNECTIONS, rate=rate, seconds=seconds)
+    before = await asyncio.to_thread(look, stack)
     found = await _measured(pids(stack), run)
     await asyncio.sleep(2)
+    stages = between(before, await asyncio.to_thread(look, stack))
     database = await trading_database(stack)
-    stages = [row["seconds"] for row in await database.fetch(STAGES)]
+    took = [row["seconds"] for row in await database.fetch(ACKNOWLEDGED)]
     await database.close()
-    acknowledged: Figures = {"orders": len(stages)}
-    if stages:
-        p50, p99 = stages[len(stages) // 2], stages[len(stages) * 99 // 100]
+    acknowledged: Figures = {"orders": len(took)}
+    if took:
+        p50, p99 = took[len(took) // 2], took[len(took) * 99 // 100]
         acknowledged |= {"p50_ms": round(1000 * p50, 1), "p99_ms": round(1000 * p99, 1)}
-    return {"accounts": len(accounts), "offered_per_second": rate, **found, "intent_to_acknowledgement": acknowledged}
+    offered = {"accounts": len(accounts), "offered_per_second": rate}
+    return {**offered, **found, "intent_to_acknowledgement": acknowledged, "stages": stages}
 
 
 async def polled_while_placing(stack: Stack, accounts: list[str], seconds: float) -> Figures:
@@ -255,7 +259,7 @@ def tables(figures: Figures) -> str:
         rows.append((name, *latency, gateway, services, spent["load generator"], *published))
     columns = ("", "a second", "p50 ms", "p99 ms", "refused", "gateway µs", "behind it µs", "load generator µs")
     placed = figures["placing"]
-    stages = placed["intent_to_acknowledgement"]
+    acknowledged = placed["intent_to_acknowledgement"]
     conditions = (
         f"{figures['connections']} connections, {figures['rows']:,} orders in the table, pages of {PAGE}. Microseconds are "
         "processor time a request. A polled page is asked for again and again, and answered from a copy until something "
@@ -263,11 +267,15 @@ def tables(figures: Figures) -> str:
         "reference's figures are those published for it, not measured here."
     )
     order_path = (
-        f"Placing: {placed['offered_per_second']} orders a second offered over {placed['accounts']} accounts. From the stored "
-        f"intent to the exchange's stored acknowledgement: p50 {stages.get('p50_ms')} ms, p99 {stages.get('p99_ms')} ms "
-        f"({stages['orders']} orders)."
+        f"Placing: {placed['offered_per_second']} orders a second offered over {placed['accounts']} accounts. From the "
+        f"stored intent to the exchange's stored acknowledgement: p50 {acknowledged.get('p50_ms')} ms, p99 "
+        f"{acknowledged.get('p99_ms')} ms "
+        f"({acknowledged['orders']} orders). The stages in trading, from its own histograms:"
     )
-    return "\n\n".join((conditions, table((*columns, "reference a second", "reference p99 ms"), rows), order_path))
+    parts = ("count", "mean_ms", "p50_ms", "p99_ms")
+    stages = [(stage, *(found.get(part) for part in parts)) for stage, found in placed["stages"].items()]
+    told = table((*columns, "reference a second", "reference p99 ms"), rows), order_path, table(("", *parts), stages)
+    return "\n\n".join((conditions, *told))
 
 
 def options(arguments: list[str] | None = None) -> Options:

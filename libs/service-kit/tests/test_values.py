@@ -19,7 +19,7 @@ from service_kit.received import consumed_events
 from service_kit.sealing import SealBroken, Sealer
 from service_kit.settings import ServiceSettings
 from service_kit.supervisor import backoff
-from service_kit.telemetry import JsonFormatter, Tracing, current_trace_id
+from service_kit.telemetry import JsonFormatter, Tracing, current_trace_id, traceparent
 from service_kit.wire import parse
 
 KEY = bytes(range(32))
@@ -106,6 +106,32 @@ def test_a_log_line_is_one_json_object_without_passwords():
     assert "hunter2" not in line
     read = json.loads(line)
     assert (read["message"], read["fields"], read["service"]) == ("to nats://***@h:1", {"order": "o1"}, "accounts")
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+NOT_TRACED = ("", "x", f"00-{TRACE}-{SPAN}", f"ff-{TRACE}-{SPAN}-01", f"00-{'0' * 32}-{SPAN}-01", f"00-{TRACE}-{'0' * 16}-01")
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_a_span_nobody_sees_is_of_its_parents_trace(flags):
+    tracing = Tracing("accounts")
+    with tracing.span("outer", SpanKind.SERVER, f"00-{TRACE}-{SPAN}-{flags}"):
+        outer = traceparent()
+        assert outer.startswith(f"00-{TRACE}-")
+        assert outer.endswith(f"-{flags}")
+        assert SPAN not in outer
+        with tracing.span("inner", SpanKind.CLIENT, None):
+            inner = traceparent()
+        assert (inner[:35], inner[-2:], inner == outer) == (outer[:35], flags, False)
+        assert traceparent() == outer
+    assert traceparent() is None
+
+
+@pytest.mark.parametrize("parent", NOT_TRACED)
+def test_a_parent_that_is_no_trace_begins_one(parent):
+    with Tracing("accounts").span("PlaceOrder", SpanKind.SERVER, parent):
+        assert traceparent().endswith("-01")
+        assert TRACE not in traceparent()
 
 
 def test_unreadable_names_every_field():

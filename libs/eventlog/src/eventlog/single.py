@@ -15,7 +15,7 @@ from eventlog import rows
 from eventlog.recorded import Fence
 from eventlog.statements import Write
 
-MOST = 4
+MOST = 8
 """Events, and writes, of a batch that is stored so: every other combination of writes is another statement to prepare."""
 
 _PARAMETER = re.compile(r"\$(\d+)")

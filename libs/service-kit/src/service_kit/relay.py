@@ -178,7 +178,8 @@ class Relay:
         # Side by side, and each checked by the server against the one before. Not `publish_async`: with nats-py 2.16 it
         # never ends when the server refuses.
         began = time.perf_counter()
-        publishes = (self._publish(recorded, self._last_sequence + index) for index, recorded in enumerate(batch))
+        jetstream = self._jetstream
+        publishes = (self._publish(jetstream, recorded, self._last_sequence + index) for index, recorded in enumerate(batch))
         outcomes = await asyncio.gather(*publishes, return_exceptions=True)
         for recorded, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, BaseException):
@@ -188,14 +189,14 @@ class Relay:
         self._poll, self._waited = FIRST_POLL, 0.0
         return len(batch)
 
-    async def _publish(self, recorded: Recorded, last_sequence: int) -> PubAck:
+    async def _publish(self, jetstream: JetStreamContext, recorded: Recorded, last_sequence: int) -> PubAck:
         headers = event_headers(recorded)
         headers[naming.HEADER_EXPECTED_LAST_SEQUENCE] = str(last_sequence)
         if not self._with_ids:
             del headers[naming.HEADER_DEDUPLICATION]
         subject = naming.event_subject(recorded.stream, type(recorded.event).__name__)
         payload = recorded.event.model_dump_json().encode()
-        return await self._jetstream.publish(subject, payload, timeout=ACKNOWLEDGED_WITHIN, headers=headers)
+        return await jetstream.publish(subject, payload, timeout=ACKNOWLEDGED_WITHIN, headers=headers)
 
     def _advance(self, recorded: Recorded, acknowledgement: PubAck) -> None:
         if acknowledgement.seq != self._last_sequence + 1:
