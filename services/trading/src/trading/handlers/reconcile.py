@@ -10,16 +10,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from contracts.message import Metadata, utc_now
+from contracts.message import utc_now
 from contracts.rejections import Unavailable
-from contracts.trading import OrderIdReused, OrderType
 from eventlog.errors import Fenced
 
-from trading.domain.order_commands import Action, Heard, RecordExternal, RecordReport, RecordUnproven
-from trading.domain.order_id import derived_order_id, external_order_id
-from trading.domain.order_state import Order
+from trading.domain.order_commands import Action, Heard, RecordReport, RecordUnproven
 from trading.domain.session import Fail, RecordReconciled
-from trading.handlers.exchange import ExchangeOrder, Fill, OrderTicket
+from trading.handlers.exchange import ExchangeOrder, Fill
+from trading.handlers.external import External
 from trading.handlers.live import Live, Tracked
 from trading.handlers.orders import record_balances
 from trading.handlers.outcomes import Outcomes
@@ -33,13 +31,13 @@ class Reconciliation:
     def __init__(self, live: Live, outcomes: Outcomes, since: datetime) -> None:
         self._live = live
         self._outcomes = outcomes
+        self._external = External(live, outcomes)
         self._since = self._known = since
         self._all_since = since
         self._began = since
         self._recorded_at: datetime | None = None
         self._strays: list[Fill] = []
         self._fills = 0
-        self._externals = 0
 
     def stray(self, fill: Fill) -> None:
         """Keep an execution of an order that is not known here until a reconciliation has looked for the order."""
@@ -65,7 +63,7 @@ class Reconciliation:
     async def look(self, *, notable: bool) -> RecordReconciled:
         """Reconcile once; what `record` is to be given, with which the session becomes ready. Raises Unavailable."""
         began = self._began = utc_now()
-        self._fills = self._externals = 0
+        self._fills = self._external.recorded = 0
         # Now and then it is recorded anyway: after a restart, the trade history is read from the last record on.
         checkpoint = timedelta(seconds=self._live.pace.checkpoint)
         due = self._recorded_at is None or began - self._recorded_at >= checkpoint
@@ -81,7 +79,7 @@ class Reconciliation:
             connector=self._live.connector,
             orders_checked=checked,
             fills_recovered=self._fills,
-            external_orders=self._externals,
+            external_orders=self._external.recorded,
             notable=notable or due,
         )
 
@@ -162,49 +160,9 @@ class Reconciliation:
         """An order on the book that is not followed: closed here by mistake, or placed elsewhere."""
         tracked = await self._live.find(order.client_order_id, order.exchange_order_id)
         if tracked is None:
-            tracked = await self._record_external(order)
+            tracked = await self._external.record(order)
         if not tracked.busy:
             await self._still_open(tracked, order)
-
-    async def _record_external(self, order: ExchangeOrder) -> Tracked:
-        live = self._live
-        names = (live.account, live.connector, order.client_order_id or order.exchange_order_id)
-        order_id = external_order_id(live.account, live.connector, order.client_order_id, order.exchange_order_id)
-        try:
-            return await self._introduce(order, order_id)
-        except OrderIdReused:
-            return await self._introduce(order, derived_order_id(*names))
-
-    async def _introduce(self, order: ExchangeOrder, order_id: str) -> Tracked:
-        live = self._live
-        client_order_id = order.client_order_id or order_id
-        ticket = OrderTicket(
-            order_id=client_order_id,
-            trading_pair=order.trading_pair,
-            side=order.side,
-            order_type=order.order_type,
-            amount=order.amount,
-            price=order.price,
-            placed_at=order.time,
-            exchange_order_id=order.exchange_order_id,
-        )
-        tracked = Tracked(order_id, ticket, Order())
-        command = RecordExternal(
-            order_id=order_id,
-            client_order_id=client_order_id,
-            account=live.account,
-            connector=live.connector,
-            trading_pair=order.trading_pair,
-            side=order.side,
-            order_type=order.order_type,
-            amount=order.amount,
-            price=order.price,
-            exchange_order_id=order.exchange_order_id,
-            time=order.time,
-        )
-        if await live.record(tracked, command, Metadata(actor="exchange")):
-            self._externals += 1
-        return live.tracked.get(client_order_id, tracked)
 
     async def _backfill(self, *, every_pair: bool, began: datetime) -> None:
         """Record executions that no message told of, from before the last complete reading.
@@ -253,7 +211,7 @@ class Reconciliation:
     async def _from_history(self, order: ExchangeOrder) -> None:
         tracked = await self._live.find(order.client_order_id, order.exchange_order_id)
         if tracked is None:
-            tracked = await self._record_external(order)
+            tracked = await self._external.record(order)
         recovered, complete = await self._outcomes.read_fills(tracked, order.executed or Decimal(0))
         self._fills += recovered
         if tracked.busy:
@@ -279,27 +237,4 @@ class Reconciliation:
         strays, self._strays = self._strays, []
         for fill in strays:
             if await self._attribute(fill) is None:
-                self._fills += await self._orphan(fill)
-
-    async def _orphan(self, fill: Fill) -> int:
-        """An execution of an order that the exchange lists nowhere: kept in the trade history, without its order."""
-        live = self._live
-        name = fill.order_id or f"exchange-{fill.exchange_order_id}"
-        order_id = external_order_id(live.account, live.connector, name, name)
-        logger.warning("execution %s belongs to no order that is listed", fill.trade_id)
-        ticket = OrderTicket(
-            order_id=name,
-            trading_pair=fill.trading_pair,
-            side=fill.side,
-            order_type=_guessed_type(fill),
-            amount=fill.amount,
-            price=fill.price,
-            placed_at=fill.time,
-            exchange_order_id=fill.exchange_order_id,
-        )
-        return await self._outcomes.record_fills(Tracked(order_id, ticket, Order()), [fill])
-
-
-def _guessed_type(fill: Fill) -> OrderType:
-    """Executions do not tell their order's type; only a resting order makes."""
-    return OrderType.LIMIT if fill.is_maker else OrderType.MARKET
+                self._fills += await self._external.orphan(fill)

@@ -252,8 +252,7 @@ class SessionRunner:
         self._post = Post(live, orders)
         for command, handler in served.items():
             await to_the_end(serve(command, handler))
-        # Ready means that commands are answered.
-        await reconciliation.record(found)
+        await reconciliation.record(found)  # ready: commands are answered
         tasks.create_task(reconciliation.keep())
 
     async def _reconcile_first(self, live: Live, reconciliation: Reconciliation) -> RecordReconciled:
