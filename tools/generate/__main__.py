@@ -16,6 +16,7 @@ def generated() -> dict[Path, str]:
     """Every generated file with its text."""
     files = {SCHEMAS: catalogue.schemas_json(), FOLDER / "messages.md": catalogue.catalogue()}
     files[FOLDER / "openapi.json"] = services.openapi()
+    files[FOLDER / "schema.graphql"] = services.graphql()
     for service in services.bus_services():
         files[FOLDER / f"asyncapi-{service}.json"] = services.asyncapi(service)
     return {**files, **examples.missing()}

@@ -48,3 +48,8 @@ def asyncapi(service: str) -> str:
 def openapi() -> str:
     """The gateway's OpenAPI document."""
     return _text(importlib.import_module("gateway_api.app").openapi())
+
+
+def graphql() -> str:
+    """The gateway's GraphQL schema, in its own language."""
+    return str(importlib.import_module("gateway_api.graphql.schema").sdl())

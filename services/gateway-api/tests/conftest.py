@@ -14,11 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_services import ANSWERS, FakeServices, MemoryBucket
 from gateway_api.domain.limits import Bounds
+from gateway_api.graphql.schema import Graph
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
+from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.watches import Watches
 from gateway_api.rest.application import Cors, application
 from gateway_api.rest.services import Gateway
 from service_kit.telemetry import Tracing
@@ -59,13 +62,15 @@ def narrow(shared: FakeServices, bucket: MemoryBucket) -> ASGIApp:
 
 
 def composed(shared: FakeServices, bucket: MemoryBucket, bounds: Bounds) -> ASGIApp:
+    requests = Requests(shared)
     gateway = Gateway(
-        services=Requests(shared),
+        services=requests,
         authenticator=Authenticator(USERNAME, PlainPassword()),
         health=Health(shared, ("accounts", "trading"), "sandbox", lambda: None),
         repeats=Repeats(bucket, b"k" * 32),
         limits=RateLimits(1000, 1),
         logins=Logins(10, 900),
+        graph=Graph(requests, PageFeeds(requests, Watches())),
         bounds=bounds,
     )
     return application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"))

@@ -16,10 +16,12 @@ import aiohttp
 from fake_services import FakeServices, MemoryBucket
 from gateway_api.adapters.web_server import Listening, WebServer
 from gateway_api.domain.limits import Bounds
+from gateway_api.graphql.schema import Graph
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.executor_feeds import ExecutorFeeds
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
+from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.handlers.watches import Watches
@@ -123,7 +125,7 @@ async def served(
     identity: Identity | None = None,
     answers: Sequence[tuple[str, Any]] = (),
 ) -> AsyncIterator[Served]:
-    """Serves /ws/ticks and /ws/executors on a free port."""
+    """Serves /ws/ticks, /ws/executors and /graphql on a free port."""
     services, metrics, watches, ticks = FakeServices(), Metrics(), Watches(), Ticks()
     services.answers.update(answers)
     requests = Requests(services)
@@ -134,10 +136,12 @@ async def served(
         repeats=Repeats(MemoryBucket(), b"k" * 32),
         limits=RateLimits(rate, 1000),
         logins=Logins(failures, 900),
+        graph=Graph(requests, PageFeeds(requests, watches)),
         bounds=Bounds(),
     )
     sockets = Sockets(gateway, SocketTraffic(metrics), terms, most=most)
     routes = [sockets.route(stream) for stream in (ticks, ExecutorsStream(ExecutorFeeds(requests, watches)))]
+    routes.append(sockets.graph_route())
     app = application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"), sockets=routes)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -11,10 +11,12 @@ from service_kit.service import Service
 
 from gateway_api.adapters.passwords import Argon2Password
 from gateway_api.adapters.web_server import Listening, WebServer
+from gateway_api.graphql.schema import Graph
 from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.executor_feeds import ExecutorFeeds
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
+from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
 from gateway_api.handlers.watches import Watches
@@ -45,6 +47,7 @@ def build(settings: Settings) -> Service:
     service.on_start(copies.start)
     service.on_stop(copies.stop)
     requests = Requests(service.bus, copies)
+    watches = Watches()
     gateway = Gateway(
         services=requests,
         authenticator=Authenticator(
@@ -55,14 +58,14 @@ def build(settings: Settings) -> Service:
         repeats=Repeats(Bucket(service.bus, naming.ANSWER_BUCKET, ttl=ANSWERS_KEPT), settings.digest_key()),
         limits=RateLimits(settings.rate_limit, settings.rate_window),
         logins=Logins(settings.login_failures, settings.login_lockout),
+        graph=Graph(requests, PageFeeds(requests, watches)),
         bounds=settings.bounds,
         health=Health(service.bus, settings.services, settings.venue, trouble),
     )
     clients, traffic = Clients(settings.trusted_proxies), Traffic(service.metrics)
     sockets = Sockets(gateway, SocketTraffic(service.metrics), _terms(settings), most=settings.max_sockets)
-    watches = Watches()
     copies.on_drop("trading", watches.changed)
-    streams = (sockets.route(ExecutorsStream(ExecutorFeeds(requests, watches))),)
+    streams = (sockets.route(ExecutorsStream(ExecutorFeeds(requests, watches))), sockets.graph_route())
     served = application.application(gateway, _cors(settings), service.tracing, traffic, clients, streams)
     server = WebServer(served, _listening(settings), sockets.stop)
     service.readiness("web server", server.trouble)

@@ -69,10 +69,10 @@ async def _search(ask: Ask, query: Any) -> Reading[str]:
     while True:
         answer = await ask(query.model_copy(update={"cursor": cursor, "limit": PAGE}))
         if answer.status >= 400:
-            return Reading(_trouble(answer))
+            return Reading(trouble(answer))
         page = json.loads(answer.body)
         items += page["data"]
-        good_for = min(good_for, _good_for(answer))
+        good_for = min(good_for, seconds_kept(answer))
         cursor, total = page["pagination"]["next_cursor"], page["pagination"]["total_count"]
         if cursor is None or len(items) >= MOST:
             return Reading(f'"data": {json.dumps(items)}, "total_count": {total}', good_for)
@@ -93,11 +93,11 @@ async def _positions(ask: Ask, query: Any) -> Reading[str]:
     """The holds without `cum_fees_quote`, as the contract has them here."""
     answer = await ask(query)
     if answer.status >= 400:
-        return Reading(_trouble(answer))
+        return Reading(trouble(answer))
     summary = json.loads(answer.body)
     for hold in summary["positions"]:
         hold.pop("cum_fees_quote", None)
-    return Reading(f'"data": {json.dumps(summary)}', _good_for(answer))
+    return Reading(f'"data": {json.dumps(summary)}', seconds_kept(answer))
 
 
 _READS: dict[type[Query], Callable[[Ask, Any], Awaitable[Reading[str]]]] = {
@@ -122,7 +122,7 @@ class _LogReader:
         while True:
             answer = await self._ask(self._query.model_copy(update={"after": self._after}))
             if answer.status >= 400:
-                return Reading(_trouble(answer))
+                return Reading(trouble(answer))
             page = json.loads(answer.body)
             new = tuple(json.dumps(entry) for entry in page["logs"])
             entries = (*self._tail.entries, *new)[-KEPT_LOGS:]
@@ -130,19 +130,20 @@ class _LogReader:
             first = self._after is None
             self._after = page["cursor"]
             if first or len(new) < self._query.limit:
-                return Reading(self._tail, _good_for(answer))
+                return Reading(self._tail, seconds_kept(answer))
 
 
 def _whole(answer: Response) -> Reading[str]:
     if answer.status >= 400:
-        return Reading(_trouble(answer))
-    return Reading(f'"data": {answer.body.decode()}', _good_for(answer))
+        return Reading(trouble(answer))
+    return Reading(f'"data": {answer.body.decode()}', seconds_kept(answer))
 
 
-def _good_for(answer: Response) -> float:
+def seconds_kept(answer: Response) -> float:
     """Seconds for which the owner lets its answer be kept unless it tells of a change."""
     return 0 if answer.keep is None else float(answer.keep.partition(" ")[2])
 
 
-def _trouble(answer: Response) -> Trouble:
+def trouble(answer: Response) -> Trouble:
+    """The reason of a refusal."""
     return Trouble(json.loads(answer.body)["detail"])

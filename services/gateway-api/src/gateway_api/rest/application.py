@@ -19,6 +19,7 @@ from gateway_api.rest import (
     documentation,
     errors,
     executors,
+    graph,
     health,
     idempotency,
     portfolio,
@@ -45,6 +46,7 @@ FAMILIES = (
     reconciliation.router,
     executors.router,
     risk.router,
+    graph.router,
 )
 EXPOSED = (
     REQUEST_ID,

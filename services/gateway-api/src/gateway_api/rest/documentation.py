@@ -30,6 +30,7 @@ TAGS = [
     {"name": "Connectors", "description": "What the engine's connectors can do."},
     {"name": "Portfolio", "description": "Balances and their value, now and over time."},
     {"name": "Trading", "description": "Orders, executions and positions."},
+    {"name": "GraphQL", "description": "The same nouns in one question; subscriptions over a WebSocket."},
     {"name": "Executors", "description": "The engine's strategies that run on the server, and the positions they kept."},
 ]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
@@ -122,6 +122,22 @@ class Logins(Protocol):
         ...
 
 
+class Graph(Protocol):
+    """Carries GraphQL documents out. An answer has `data`, `errors`, or both; without `data` nothing was carried out."""
+
+    async def execute(
+        self, query: str, variables: Mapping[str, Any] | None, operation: str | None, metadata: Metadata
+    ) -> dict[str, Any]:
+        """The answer to a query."""
+        ...
+
+    def stream(
+        self, query: str, variables: Mapping[str, Any] | None, operation: str | None, metadata: Metadata
+    ) -> AsyncGenerator[dict[str, Any]]:
+        """The answers to a query or a subscription."""
+        ...
+
+
 @dataclass(frozen=True)
 class Gateway:
     """What every route may use."""
@@ -132,4 +148,5 @@ class Gateway:
     repeats: Repeats
     limits: RateLimits
     logins: Logins
+    graph: Graph
     bounds: Bounds = field(default_factory=Bounds)

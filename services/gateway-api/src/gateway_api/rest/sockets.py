@@ -6,6 +6,8 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 from service_kit.supervisor import Crash, guarded
 from starlette.exceptions import HTTPException
@@ -15,6 +17,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from gateway_api.domain.limits import TooManyLogins, TooManyRequests
 from gateway_api.rest.connection import GOING_AWAY, Connection, Terms
 from gateway_api.rest.credentials import user_of
+from gateway_api.rest.graph import PATH
+from gateway_api.rest.graph_socket import REASONS, GraphConnection
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.socket_login import authorization, chosen
 from gateway_api.rest.socket_traffic import SocketTraffic
@@ -30,8 +34,27 @@ BUG, TRY_LATER = 1011, 1013
 
 FAILED = "Authentication failed"
 STOPPING = "The gateway is stopping"
+CLOSED = {GOING_AWAY: STOPPING, **REASONS}
 CLOSING = 3.0
 """Seconds that clients get for their part of a close."""
+
+
+class Served(Protocol):
+    """A connection that is let in."""
+
+    id: str
+
+    async def serve(self) -> int | None:
+        """Returns when it is over: the code to close with; None when the client is gone."""
+        ...
+
+    def leave(self) -> None:
+        """The server stops."""
+        ...
+
+
+type Connect = Callable[[WebSocket, str], Served]
+"""Makes the connection of a user."""
 
 
 class Refused(Exception):
@@ -53,16 +76,30 @@ class Sockets:
         self._traffic = traffic
         self._terms = terms or Terms()
         self._most = most
-        self._open: dict[Connection, asyncio.Event] = {}
+        self._open: dict[Served, asyncio.Event] = {}
         self._stopping = False
 
     def route(self, stream: Stream) -> WebSocketRoute:
         """The route of one address."""
 
-        async def endpoint(socket: WebSocket) -> None:
-            await self._serve(socket, stream)
+        def connect(socket: WebSocket, user: str) -> Served:
+            return Connection(socket, stream, user, self._gateway, self._terms, self._traffic)
 
-        return WebSocketRoute(stream.path, endpoint)
+        return self._route(stream.path, connect)
+
+    def graph_route(self) -> WebSocketRoute:
+        """The route of GraphQL's subscriptions."""
+
+        def connect(socket: WebSocket, user: str) -> Served:
+            return GraphConnection(socket, user, self._gateway, self._terms, self._traffic)
+
+        return self._route(PATH, connect)
+
+    def _route(self, path: str, connect: Connect) -> WebSocketRoute:
+        async def endpoint(socket: WebSocket) -> None:
+            await self._serve(socket, path, connect)
+
+        return WebSocketRoute(path, endpoint)
 
     async def stop(self) -> None:
         """Closes all with 1001 (going away), lets no further ones in, and returns when the clients know or do not answer."""
@@ -75,31 +112,31 @@ class Sockets:
             for task in late:
                 task.cancel()
 
-    async def _serve(self, socket: WebSocket, stream: Stream) -> None:
+    async def _serve(self, socket: WebSocket, path: str, connect: Connect) -> None:
         """Accepts first, as the contract has it: a browser is told nothing of a socket that was refused."""
         try:
             await socket.accept(subprotocol=chosen(socket))
             user = await self._let_in(socket)
         except Refused as refused:
-            self._traffic.refused(stream.path, refused.reason)
+            self._traffic.refused(path, refused.reason)
             await self._close(socket, refused.code, refused.message, told=True)
             return
         except (WebSocketDisconnect, RuntimeError):
-            logger.info("WS %s: the client was gone before it was let in", stream.path)
+            logger.info("WS %s: the client was gone before it was let in", path)
             return
-        connection = Connection(socket, stream, user, self._gateway, self._terms, self._traffic)
+        connection = connect(socket, user)
         self._open[connection] = closed = asyncio.Event()
-        self._traffic.connections(stream.path, 1)
+        self._traffic.connections(path, 1)
         started = time.perf_counter()
         try:
             outcome = await guarded(connection.serve())
-            await self._end(socket, stream, outcome)
+            await self._end(socket, path, outcome)
         finally:
             del self._open[connection]
             closed.set()
-            self._traffic.connections(stream.path, -1)
+            self._traffic.connections(path, -1)
             extra = {"connection_id": connection.id, "seconds": round(time.perf_counter() - started, 1)}
-            logger.info("WS %s closed", stream.path, extra=extra)
+            logger.info("WS %s closed", path, extra=extra)
 
     async def _let_in(self, socket: WebSocket) -> str:
         """The user; raises Refused."""
@@ -118,12 +155,12 @@ class Sockets:
             raise Refused("limit", f"More than {self._most} WebSocket connections; try again later", TRY_LATER)
         return user
 
-    async def _end(self, socket: WebSocket, stream: Stream, outcome: int | Crash | None) -> None:
+    async def _end(self, socket: WebSocket, path: str, outcome: int | Crash | None) -> None:
         if isinstance(outcome, Crash):
-            logger.error("WS %s failed", stream.path, exc_info=outcome.error)
+            logger.error("WS %s failed", path, exc_info=outcome.error)
             await self._close(socket, BUG, "Internal error")
         elif outcome is not None:
-            await self._close(socket, outcome, {GOING_AWAY: STOPPING}.get(outcome, "Frame too large"))
+            await self._close(socket, outcome, CLOSED.get(outcome, "Frame too large"))
 
     async def _close(self, socket: WebSocket, code: int, reason: str, *, told: bool = False) -> None:
         """Closes, after an error frame with the reason where it is to be told; a client that takes neither is left."""

@@ -1,0 +1,1 @@
+"""The GraphQL schema: the nouns of REST, read through the same services."""
