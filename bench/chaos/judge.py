@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +22,7 @@ from tests.safety.evidence import Happened
 WRONG = {
     "unattended": "Positions or orders that an ended executor left on the exchange",
     "never_ended": "Executors that did not end",
+    "broken": "Executors whose class raised an error",
     "closed_early": "Executors that were closed before their last order was",
     "duplicate_orders": "Orders that nobody asked for, or more than was asked for",
     "lost_orders": "Orders lost here or at the exchange",
@@ -37,6 +39,8 @@ WRONG = {
 }
 """What must not be, by its name."""
 
+BROKEN = re.compile(r"\w+(Error|Exception|Overflow|Operation|ByZero): ")
+"""How an error of an executor's class is told: the error's own name, then its text."""
 LEAST = {"BTC": Decimal("0.00001"), "ETH": Decimal("0.0001")}
 """Steps of spot amounts."""
 LEAST_NOTIONAL = Decimal(5)
@@ -110,6 +114,8 @@ def _judge_absent(verdict: Verdict, name: str, ours: Mapping[str, tuple[str, Dec
 
 def _judge_end(verdict: Verdict, case: Case) -> None:
     """An ended executor leaves nothing open, and its end came after that of its last order."""
+    if BROKEN.match(case.shown["last_error"] or ""):
+        verdict.wrong["broken"].append(f"{case.name}: {case.shown['last_error']}")
     if case.shown["status"] != "TERMINATED":
         verdict.wrong["never_ended"].append(f"{case.name} is {case.shown['status']}: {case.shown['last_error']}")
         return

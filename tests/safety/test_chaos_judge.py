@@ -83,6 +83,7 @@ def test_equal_books_are_good() -> None:
         ("unattended", lambda story: (story.orders.pop(), story.trades.pop())),
         ("unattended", lambda story: story.orders[1].update(closed_at=None, status="NEW")),
         ("never_ended", lambda story: story.executors["e1"].update(status="SHUTTING_DOWN")),
+        ("broken", lambda story: story.executors["e1"].update(last_error="AttributeError: no attribute")),
         ("closed_early", lambda story: story.orders[1].update(closed_at=8)),
         ("duplicate_orders", lambda story: story.orders.append(story.order("open", "BUY", 2, 2))),
         ("duplicate_orders", lambda story: story.placed.pop("open")),

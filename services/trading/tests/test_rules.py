@@ -13,6 +13,7 @@ from contracts.trading import (
     OrderPriceMissing,
     OrderType,
     OrderTypeUnsupported,
+    PositionAction,
     Side,
     TradingPairUnknown,
 )
@@ -39,6 +40,16 @@ def test_a_market_order_has_no_price_and_is_worth_the_reference_price() -> None:
         terms(asked, market(reference_price=None))
     free = replace(rule("BTC-USDT"), min_notional_size=Decimal(0))
     assert terms(asked, market(rule=free, reference_price=None)) == Terms(Decimal(1), None)
+
+
+def test_what_is_left_of_a_contract_may_be_closed_however_little_it_is_worth() -> None:
+    asked = request(order_type=OrderType.MARKET, price=None, position_action=PositionAction.CLOSE)
+    facts = market(reference_price=Decimal("4.99"), contract=True)
+    assert terms(asked, facts) == Terms(Decimal(1), None)
+    with pytest.raises(OrderBelowMinimum):
+        terms(asked, replace(facts, contract=False))
+    with pytest.raises(OrderBelowMinimum):
+        terms(asked.model_copy(update={"position_action": PositionAction.OPEN}), facts)
 
 
 def test_an_unknown_pair_names_ten_that_are_listed() -> None:

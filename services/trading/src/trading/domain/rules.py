@@ -15,6 +15,7 @@ from contracts.trading import (
     OrderType,
     OrderTypeUnsupported,
     PlaceOrder,
+    PositionAction,
     Side,
     TradingPairUnknown,
 )
@@ -48,7 +49,8 @@ class Market:
 
     `rule` is None for a pair the exchange does not list; `listed` then names pairs it does list. `amount` is rounded down to
     the pair's increments; `price_below` and `price_above` are the tradable prices next to the asked one (equal to it when it
-    is tradable). `reference_price` stands in for the price of a market order.
+    is tradable). `reference_price` stands in for the price of a market order. `contract`: what is held is a position of a
+    contract, and what is left of one may be closed however little it is worth.
     """
 
     rule: Rule | None
@@ -58,6 +60,7 @@ class Market:
     price_below: Decimal | None = None
     price_above: Decimal | None = None
     reference_price: Decimal | None = None
+    contract: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,8 @@ def terms(order: PlaceOrder, market: Market) -> Terms:
     _check_type(order, market.rule, market.order_types)
     price = _limit_price(order, market)
     _check_amount(order, market.rule, market.amount)
-    _check_notional(order, market.rule, market.amount, price or market.reference_price)
+    if not (market.contract and order.position_action is PositionAction.CLOSE):
+        _check_notional(order, market.rule, market.amount, price or market.reference_price)
     return Terms(market.amount, price)
 
 

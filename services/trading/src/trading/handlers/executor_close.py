@@ -11,7 +11,7 @@ from itertools import count
 
 from contracts.message import utc_now
 from contracts.rejections import Unavailable
-from contracts.trading import CloseType, ExecutorCreated, OrderStatus
+from contracts.trading import CloseType, ExecutorCreated, OrderStatus, PositionMode
 from pydantic import JsonValue
 
 from trading.adapters.executor_orders import Wanted
@@ -87,8 +87,9 @@ class Closing:
         """Close what nothing closed, by market orders, as often as it takes. What is too small to trade is told."""
         for attempt in count():
             rest = {} if kept() else residue(self._created.executor_type, list(self._orders.pictures.values()))
-            tradable = {key: amount for key, amount in rest.items() if self._tradable(key, abs(amount))}
-            if not tradable:
+            closing = [self._closing(market, amount, attempt) for market, amount in rest.items()]
+            wanted = [each for each in closing if each is not None]
+            if not wanted:
                 told = "; ".join(f"{amount:+f} on {pair} at {connector}" for (connector, pair), amount in rest.items())
                 return f"too small to trade: {told}" if told else None
             if attempt:
@@ -100,10 +101,11 @@ class Closing:
                 )
                 await record(failed)
                 await asyncio.sleep(min(LONGEST_PAUSE, 2.0**attempt))
-            for (connector, pair), amount in tradable.items():
-                side = "SELL" if amount > 0 else "BUY"
-                logger.warning("executor %s left %s of %s open; closing it", self._created.executor_id, amount, pair)
-                self._orders.place(Wanted(connector, pair, side, "MARKET", abs(amount), None, "CLOSE"), Role.OURS)
+            for each in wanted:
+                logger.warning(
+                    "executor %s left %s of %s; closing it", self._created.executor_id, each.amount, each.trading_pair
+                )
+                self._orders.place(each, Role.OURS)
             await self._store()
             await self._until_ended()
         return None
@@ -119,14 +121,25 @@ class Closing:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._orders.news.wait(), seconds)
 
-    def _tradable(self, market: tuple[str, str], amount: Decimal) -> bool:
-        connector, pair = market
-        rule = self._posts[connector].live.exchange.trading_rules.get(pair)
+    def _closing(self, market: tuple[str, str], amount: Decimal, attempt: int) -> Wanted | None:
+        """The order that closes what is left on a market; None for what is too small to trade.
+
+        Where an account has one position of a contract, executors on either side of it net: there may be nothing to reduce for
+        one that ends, and an order that opens nets like any other. What is worth too little for that can only be reduced.
+        """
+        (connector, pair), size = market, abs(amount)
+        exchange = self._posts[connector].live.exchange
+        side, rule, derivative = "SELL" if amount > 0 else "BUY", exchange.trading_rules.get(pair), exchange.derivative
+        closes, opens = (Wanted(connector, pair, side, "MARKET", size, None, action) for action in ("CLOSE", "OPEN"))
         if rule is None:
-            return True
-        rounded = self._posts[connector].live.exchange.quantize_amount(pair, amount)
+            return closes
+        rounded = exchange.quantize_amount(pair, size)
         price = next((each.state.average_price for each in self._orders.pictures.values() if each.fills), None)
-        return rounded > 0 and rounded >= rule.min_order_size and rounded * (price or Decimal(0)) >= rule.min_notional_size
+        large = rounded * (price or Decimal(0)) >= rule.min_notional_size
+        if rounded <= 0 or rounded < rule.min_order_size or not (large or derivative):
+            return None
+        netted = derivative is not None and derivative.mode is PositionMode.ONEWAY
+        return opens if netted and large and attempt % 2 == 0 else closes
 
     def _summed_up(self, executor: Ended, reason: str | None, *, keep: bool) -> Close:
         orders, type_ = list(self._orders.pictures.values()), self._created.executor_type

@@ -203,6 +203,7 @@ class Orders:
             price_below=below,
             price_above=above,
             reference_price=None if limit else await exchange.price(pair),
+            contract=exchange.derivative is not None,
         )
 
     def _around(self, rule: TradingRule, price: Decimal) -> tuple[Decimal, Decimal]:
