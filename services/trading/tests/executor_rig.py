@@ -82,6 +82,7 @@ class ExecutorVenue:
     def __init__(self, nats_url: str, database_url: str, sandbox: Sandbox) -> None:
         self.nats_url, self.database_url, self.sandbox = nats_url, database_url, sandbox
         self.api_key = self.api_secret = ""
+        self.version = 1
         self.log = EventLog(database_url, context="accounts")
         self.accounts = Service("accounts", ServiceSettings(nats_url=nats_url), log=self.log)
         self.accounts.query(RevealCredential, self.reveal)
@@ -90,7 +91,7 @@ class ExecutorVenue:
 
     async def reveal(self, query: RevealCredential, _metadata: Metadata) -> bytes:
         keys = {f"{query.connector}_api_key": self.api_key, f"{query.connector}_api_secret": self.api_secret}
-        return json.dumps({"credential_version": 1, "sealed": Sealer(KEY).seal(keys, purpose="reveal")}).encode()
+        return json.dumps({"credential_version": self.version, "sealed": Sealer(KEY).seal(keys, purpose="reveal")}).encode()
 
     async def open(self) -> None:
         funds = {"USDT": "1000000", **dict.fromkeys(PRICES, "100")}

@@ -30,7 +30,8 @@ from contracts.trading import (
     Side,
 )
 from eventlog.scenario import Scenario
-from trading.domain.executor import EXECUTOR, Begin, Close, Create, Progress, RequestStop
+from trading.domain.executor import EXECUTOR
+from trading.domain.executor_commands import Begin, Close, Create, Progress, RequestStop
 from trading.domain.executor_orders import News, Picture, Seen, exposure, news, picture, told_of
 from trading.domain.executor_result import earned, residue
 from trading.domain.session import SESSION, Release

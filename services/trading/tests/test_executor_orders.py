@@ -32,7 +32,7 @@ from contracts.trading import (
     Side,
 )
 from trading.adapters.executor_orders import Placed, Wanted
-from trading.domain.executor_orders import Role
+from trading.domain.executor_orders import Picture, Role
 from trading.handlers.executor_orders import OrderBook
 from trading.handlers.executor_posts import Post
 from trading.handlers.executor_telling import tell
@@ -137,9 +137,13 @@ def rejected(order_id: str) -> OrderRejected:
     return OrderRejected(order_id=order_id, reason="not found", evidence="asked")
 
 
+async def as_it_is(order: Picture) -> Picture:
+    return order
+
+
 def book(session: Session) -> OrderBook:
     post = Post(session, session)  # type: ignore[arg-type]
-    return OrderBook(session, {"binance": post}, CREATED, 0)  # type: ignore[arg-type]
+    return OrderBook(session, {"binance": post}, CREATED, 0, as_it_is)  # type: ignore[arg-type]
 
 
 async def until(check: Callable[[], bool]) -> None:

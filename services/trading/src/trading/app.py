@@ -60,7 +60,6 @@ from service_kit.supervisor import Supervisor
 
 from trading import migrations
 from trading.adapters.catalogue import EngineCatalogue
-from trading.adapters.executor_rates import Conversions
 from trading.adapters.executors import EngineExecutors
 from trading.adapters.markets import Markets
 from trading.adapters.prover import EngineProver
@@ -138,7 +137,7 @@ def build(settings: Settings) -> Service:
     around.measures.watch_clocks(exchanges.clocks)
     service.on_start(engine.start)
     rates = EngineRates(markets)
-    executors = EngineExecutors(markets, Books(engine), Conversions(rates))
+    executors = EngineExecutors(markets, Books(engine), rates)
     _serve_executors(service, log, executors, sessions, settings.replica)
     _serve_executor_queries(service, ExecutorQueries(log, executors, Holds(log, rates)))
     service.on_stop(sessions.stop)

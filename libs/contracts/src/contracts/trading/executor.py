@@ -191,10 +191,26 @@ class ExecutorStopFailed(_Executor, Event):
 
 
 class ExecutorFaltered(_Executor, Event):
-    """Something keeps it from going on, such as an error of its class or a market without a price; it is tried again."""
+    """Something keeps it from going on, such as an error of its class or a market without a price; it is tried again.
+
+    `exposure` is told when nobody can run it: the fills of all its orders so far.
+    """
 
     executor_id: Token
     reason: str
+    exposure: tuple[ExecutorFill, ...] = ()
+    time: Time
+
+
+class ExecutorFeeConverted(_Executor, Event):
+    """The fee of an execution was in a token that is neither base nor quote: in quote it is its amount times `rate`, always."""
+
+    executor_id: Token
+    order_id: Token
+    trade_id: str
+    token: str
+    quote_token: str
+    rate: Amount
     time: Time
 
 
@@ -221,6 +237,7 @@ ExecutorEvent = (
     | ExecutorStopRequested
     | ExecutorStopFailed
     | ExecutorFaltered
+    | ExecutorFeeConverted
     | ExecutorClosed
 )
 

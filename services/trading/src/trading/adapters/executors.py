@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from contracts.rejections import Unavailable
@@ -17,16 +18,18 @@ from trading.adapters.executor_market import Connector, Orders
 from trading.adapters.executor_orders import Wanted
 from trading.adapters.executor_rates import Conversions
 from trading.adapters.markets import Markets
+from trading.adapters.rates import EngineRates
 from trading.adapters.session import EngineSession
 
 
 class EngineExecutors:
     """Builds executors; the books of their markets are shared."""
 
-    def __init__(self, markets: Markets, books: Books, conversions: Conversions) -> None:
+    def __init__(self, markets: Markets, books: Books, rates: EngineRates) -> None:
         self._markets = markets
         self._books = books
-        self._conversions = conversions
+        self._rates = rates
+        self._conversions = Conversions(rates)
 
     async def prepare(self) -> None:
         """Load the engine's executors: seconds of processor time the first time, off the loop."""
@@ -77,6 +80,10 @@ class EngineExecutors:
         for connector, pairs in _pairs(created).items():
             await self._books.leave(connector, pairs)
         await self._conversions.leave(created.markets)
+
+    async def rate(self, token: str, quote_token: str) -> Decimal | None:
+        """A token's price in another one; None when none is known. Unavailable when no source answers."""
+        return (await self._rates.rates([token], quote_token))[token]
 
     async def stop(self) -> None:
         """Close the books."""

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import ClassVar, assert_never
+from typing import assert_never
 
-from contracts.message import Command
 from contracts.trading import (
-    CloseType,
     ExecutorClosed,
     ExecutorCreated,
     ExecutorEvent,
     ExecutorFaltered,
-    ExecutorFill,
     ExecutorIdUsed,
     ExecutorNotActive,
     ExecutorProgressed,
@@ -26,13 +23,30 @@ from contracts.trading import (
     ExecutorStopRequested,
     ExecutorUnknown,
 )
+from contracts.trading.executor import ExecutorFeeConverted
 from eventlog.decider import Decider
-from pydantic import JsonValue
+
+from trading.domain.executor_commands import (
+    Begin,
+    Close,
+    ConvertFee,
+    Create,
+    ExecutorCommand,
+    FailStop,
+    Falter,
+    Progress,
+    RequestStop,
+    Strand,
+    TakeUp,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Executor:
-    """`orders` are the ids of all orders it ever meant to place, oldest first; `progress` is its newest own state."""
+    """`orders` are the ids of all orders it ever meant to place, oldest first; `progress` is its newest own state.
+
+    `stranded`: why nobody can run it now, when its owner was told. `rates`: of fees in third tokens, by order and trade.
+    """
 
     created: ExecutorCreated | None = None
     started: bool = False
@@ -40,6 +54,8 @@ class Executor:
     orders: tuple[str, ...] = ()
     stop: ExecutorStopRequested | None = None
     stop_failed: ExecutorStopFailed | None = None
+    stranded: str | None = None
+    rates: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     closed: ExecutorClosed | None = None
 
     @property
@@ -52,84 +68,6 @@ class Executor:
             ended = self.progress.status is ExecutorStatus.TERMINATED
             return ExecutorStatus.SHUTTING_DOWN if ended else self.progress.status
         return ExecutorStatus.RUNNING if self.started else ExecutorStatus.NOT_STARTED
-
-
-class _Internal(Command):
-    """Never leaves the process."""
-
-    context: ClassVar[str] = "trading"
-    noun: ClassVar[str] = "executor"
-
-    executor_id: str
-
-
-class Create(_Internal):
-    """The executor is to run. Refused: ExecutorIdUsed when the id has another configuration."""
-
-    created: ExecutorCreated
-
-
-class Begin(_Internal):
-    """`holder` runs it for the first time."""
-
-    holder: str
-    time: datetime
-
-
-class Progress(_Internal):
-    """Its own state changed; the fields are those of the event."""
-
-    status: ExecutorStatus
-    state: dict[str, JsonValue]
-    placing: tuple[str, ...]
-    seen: dict[str, JsonValue]
-    figures: dict[str, Decimal]
-
-
-class TakeUp(_Internal):
-    """`holder` goes on where it stood."""
-
-    holder: str
-    orders_adopted: int
-    fills_recovered: int
-    time: datetime
-
-
-class RequestStop(_Internal):
-    """Somebody wants it to end. Refused: ExecutorUnknown, ExecutorNotActive."""
-
-    keep_position: bool
-    reason: str
-    time: datetime
-
-
-class FailStop(_Internal):
-    """It could not end, and something stays open."""
-
-    reason: str
-    exposure: tuple[ExecutorFill, ...]
-    time: datetime
-
-
-class Falter(_Internal):
-    """Something keeps it from going on."""
-
-    reason: str
-    time: datetime
-
-
-class Close(_Internal):
-    """It ended and none of its orders is open."""
-
-    close_type: CloseType
-    figures: dict[str, Decimal]
-    held: tuple[ExecutorFill, ...]
-    custom_info: dict[str, JsonValue]
-    reason: str | None
-    time: datetime
-
-
-ExecutorCommand = Create | Begin | Progress | TakeUp | RequestStop | FailStop | Falter | Close
 
 
 def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]:
@@ -146,11 +84,10 @@ def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]
             return [] if state.started else [ExecutorStarted(executor_id=id_, holder=command.holder, time=command.time)]
         case Progress():
             return _progress(state, command)
-        case FailStop():
-            if state.stop_failed is not None and state.stop_failed.exposure == command.exposure:
-                return []
-            failed = ExecutorStopFailed(executor_id=id_, reason=command.reason, exposure=command.exposure, time=command.time)
-            return [failed]
+        case FailStop() | Strand():
+            return _exposed(state, command)
+        case ConvertFee():
+            return [] if (command.order_id, command.trade_id) in state.rates else [_converted(command)]
         case TakeUp() | Falter() | Close():
             return [_fact(command)]
         case _:
@@ -163,11 +100,15 @@ def evolve(state: Executor, event: ExecutorEvent) -> Executor:
         case ExecutorCreated():
             return replace(state, created=event)
         case ExecutorStarted():
-            return replace(state, started=True)
+            return replace(state, started=True, stranded=None)
         case ExecutorProgressed():
-            return replace(state, started=True, progress=event, orders=(*state.orders, *event.placing))
-        case ExecutorResumed() | ExecutorFaltered():
-            return state
+            return replace(state, started=True, progress=event, orders=(*state.orders, *event.placing), stranded=None)
+        case ExecutorResumed():
+            return replace(state, stranded=None)
+        case ExecutorFaltered():
+            return replace(state, stranded=event.reason)
+        case ExecutorFeeConverted():
+            return replace(state, rates={**state.rates, (event.order_id, event.trade_id): event.rate})
         case ExecutorStopRequested():
             return replace(state, stop=event)
         case ExecutorStopFailed():
@@ -221,6 +162,28 @@ def _progress(state: Executor, command: Progress) -> list[ExecutorEvent]:
         progressed.seen,
     )
     return [] if unchanged and not command.placing else [progressed]
+
+
+def _exposed(state: Executor, command: FailStop | Strand) -> list[ExecutorEvent]:
+    id_, reason, exposure, time = command.executor_id, command.reason, command.exposure, command.time
+    if isinstance(command, Strand):
+        faltered = ExecutorFaltered(executor_id=id_, reason=reason, exposure=exposure, time=time)
+        return [] if state.stranded == reason else [faltered]
+    if state.stop_failed is not None and state.stop_failed.exposure == exposure:
+        return []
+    return [ExecutorStopFailed(executor_id=id_, reason=reason, exposure=exposure, time=time)]
+
+
+def _converted(command: ConvertFee) -> ExecutorEvent:
+    return ExecutorFeeConverted(
+        executor_id=command.executor_id,
+        order_id=command.order_id,
+        trade_id=command.trade_id,
+        token=command.token,
+        quote_token=command.quote_token,
+        rate=command.rate,
+        time=command.time,
+    )
 
 
 def _fact(command: TakeUp | Falter | Close) -> ExecutorEvent:

@@ -135,7 +135,7 @@ def told_of(order: Picture | None, seen: Seen) -> Seen:
 def executed(order: Picture) -> ExecutorFill | None:
     """An order's executions summed up; None when there are none. The fee is in the quote token.
 
-    A fee in the base token counts at the execution's price; one in a third token is not counted here (its own event tells it).
+    A fee in the base token counts at the execution's price; one in a third token counts once it is `converted`.
     """
     if not order.fills:
         return None
@@ -155,6 +155,27 @@ def executed(order: Picture) -> ExecutorFill | None:
         quote=order.state.filled_quote,
         fee=fee,
     )
+
+
+def foreign(order: Picture) -> list[OrderFilled]:
+    """The executions whose fee is in a token that is neither base nor quote."""
+    own = {*order.placed.trading_pair.split("-", 1), None}
+    return [fill for fill in order.fills if fill.fee and fill.fee_token not in own]
+
+
+def converted(order: Picture, rates: Mapping[tuple[str, str], Decimal]) -> Picture:
+    """The order with fees of third tokens in quote, as far as there are rates, by order and trade."""
+    quote, others = order.placed.trading_pair.split("-", 1)[1], foreign(order)
+    if not others:
+        return order
+    known = {fill.trade_id: rates[key] for fill in others if (key := (fill.order_id, fill.trade_id)) in rates}
+    fills = tuple(
+        fill.model_copy(update={"fee": money.product(fill.fee, known[fill.trade_id]), "fee_token": quote})
+        if fill.trade_id in known
+        else fill
+        for fill in order.fills
+    )
+    return replace(order, fills=fills)
 
 
 def exposure(orders: Iterable[Picture]) -> dict[tuple[str, str], Decimal]:

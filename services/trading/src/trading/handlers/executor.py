@@ -19,10 +19,12 @@ from eventlog.execute import load
 from eventlog.log import EventLog
 from eventlog.recorded import Fence
 
-from trading.domain.executor import EXECUTOR, Begin, Executor, ExecutorCommand, Falter, Progress, TakeUp
+from trading.domain.executor import EXECUTOR, Executor
+from trading.domain.executor_commands import Begin, ExecutorCommand, Falter, Progress, TakeUp
 from trading.domain.executor_orders import Role, Seen
 from trading.handlers.executor_close import Closing, never_ran
 from trading.handlers.executor_engine import Absent, Ended, ExecutorEngine, LiveExecutor
+from trading.handlers.executor_fees import Fees
 from trading.handlers.executor_figures import sampled
 from trading.handlers.executor_leverage import set_leverage
 from trading.handlers.executor_orders import Followed, OrderBook, shown, unsent, wanted_of
@@ -71,7 +73,8 @@ class Performance:
             return
         self._stop_told, self._blind = None, False
         self._runs_to_stop += self._state.stop is not None
-        orders = OrderBook(self._log, self._posts, created, len(self._state.orders))
+        fees = Fees(executor_id, self._engine.rate, lambda: self._state, self._record_alone)
+        orders = OrderBook(self._log, self._posts, created, len(self._state.orders), fees.converted)
         self._orders = orders
         try:
             if self._runs_to_stop > RUNS_TO_STOP:
@@ -145,6 +148,10 @@ class Performance:
         stream, metadata = executor_stream(command.executor_id), Metadata(actor=f"executor:{command.executor_id}")
         done = await stored(self._log, EXECUTOR, stream, command, fence=self._fence, metadata=metadata)
         self._newer(done.state, done.version)
+
+    async def _record_alone(self, command: ExecutorCommand) -> None:
+        async with self._storing:
+            await self._record(command)
 
     def _newer(self, state: Executor, version: int) -> None:
         """What is read and what is stored at the same time may be told in any order."""

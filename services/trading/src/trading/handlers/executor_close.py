@@ -15,8 +15,9 @@ from contracts.trading import CloseType, ExecutorCreated, OrderStatus, PositionM
 from pydantic import JsonValue
 
 from trading.adapters.executor_orders import Wanted
-from trading.domain.executor import Close, Executor, ExecutorCommand, FailStop
-from trading.domain.executor_orders import Role
+from trading.domain.executor import Executor
+from trading.domain.executor_commands import Close, ExecutorCommand, FailStop
+from trading.domain.executor_orders import Role, foreign
 from trading.domain.executor_result import CLOSING, PAIRED, earned, fills, residue
 from trading.handlers.executor_engine import Ended
 from trading.handlers.executor_orders import OrderBook, shown
@@ -56,6 +57,7 @@ class Closing:
         reason = await self._close_rest(lambda: _kept(executor, wish()), record)
         for each in self._orders.pictures.values():
             executor.refresh(shown(each))
+        reason = "; ".join(filter(None, (reason, self._unvalued()))) or None
         return self._summed_up(executor, reason, keep=_kept(executor, wish()))
 
     async def _look_at_all(self, state: Executor) -> None:
@@ -120,6 +122,12 @@ class Closing:
     async def _wait(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._orders.news.wait(), seconds)
+
+    def _unvalued(self) -> str | None:
+        """The fees that are not in the figures, because no rate was known."""
+        fees = [fill for each in self._orders.pictures.values() for fill in foreign(each)]
+        told = ", ".join(f"{fill.fee:f} {fill.fee_token}" for fill in fees)
+        return f"fees that no rate is known for are not counted: {told}" if told else None
 
     def _closing(self, market: tuple[str, str], amount: Decimal, attempt: int) -> Wanted | None:
         """The order that closes what is left on a market; None for what is too small to trade.

@@ -81,6 +81,10 @@ class ExecutorEngine(Protocol):
         """An executor on these sessions by connector. Unavailable when a live price is missing."""
         ...
 
+    async def rate(self, token: str, quote_token: str) -> Decimal | None:
+        """A token's price in another one; None when none is known. Unavailable when no source answers."""
+        ...
+
 
 class Absent:
     """Stands for an executor whose object cannot be built or stepped, to end it all the same."""

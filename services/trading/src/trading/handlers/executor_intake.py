@@ -21,7 +21,8 @@ from eventlog.execute import load
 from eventlog.log import EventLog
 from pydantic import JsonValue
 
-from trading.domain.executor import EXECUTOR, Create, RequestStop
+from trading.domain.executor import EXECUTOR
+from trading.domain.executor_commands import Create, RequestStop
 from trading.domain.session import Phase
 from trading.handlers.executor import executor_stream
 from trading.views.sessions import session_state

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -55,8 +55,15 @@ class Followed:
 class OrderBook:
     """The orders of one executor: those asked for and not sent yet, those followed, and the newest picture of each."""
 
-    def __init__(self, log: EventLog, posts: Mapping[str, Post], created: ExecutorCreated, placed: int) -> None:
-        """`placed`: how many orders it asked for before."""
+    def __init__(
+        self,
+        log: EventLog,
+        posts: Mapping[str, Post],
+        created: ExecutorCreated,
+        placed: int,
+        converted: Callable[[Picture], Awaitable[Picture]],
+    ) -> None:
+        """`placed`: how many orders it asked for before; `converted` puts an order's fees in quote."""
         self.followed: dict[str, Followed] = {}
         self.failed: dict[str, Seen] = {}
         self.pictures: dict[str, Picture] = {}
@@ -67,6 +74,7 @@ class OrderBook:
         self._posts = posts
         self.created = created
         self._number = placed
+        self._converted = converted
         self._outbox: list[tuple[str, bool]] = []
         self._effects: set[asyncio.Task[None]] = set()
         self._crash: Crash | None = None
@@ -159,7 +167,7 @@ class OrderBook:
         recorded = await self._log.read(order_stream(order_id))
         found = picture((one.event, one.recorded_at) for one in recorded)
         if found is not None:
-            self.pictures[order_id] = found
+            found = self.pictures[order_id] = await self._converted(found)
         return found
 
     async def close(self) -> None:

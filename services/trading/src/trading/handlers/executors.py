@@ -19,13 +19,15 @@ from eventlog.execute import execute
 from eventlog.log import EventLog
 from service_kit.supervisor import Crash, Supervisor, guarded
 
-from trading.domain.executor import EXECUTOR, Create
+from trading.domain.executor import EXECUTOR
+from trading.domain.executor_commands import Create
 from trading.handlers.endings import leaves
 from trading.handlers.executor import Performance, executor_stream
 from trading.handlers.executor_engine import ExecutorEngine
 from trading.handlers.executor_intake import ExecutorTypes, Intake, wish_to_stop
 from trading.handlers.executor_log import ExecutorLog, logged_as
 from trading.handlers.executor_posts import Post
+from trading.handlers.executor_stranded import Stranded
 from trading.handlers.holds import record_holds
 from trading.views.executor_figures import keep_samples
 from trading.views.executors import OpenExecutor, open_executors
@@ -52,6 +54,7 @@ class Executors:
     ) -> None:
         self._log = log
         self.lines = ExecutorLog(log)
+        self._stranded = Stranded(log)
         self._types = types
         self.intake = Intake(log, types)
         self._engine = engine
@@ -95,6 +98,7 @@ class Executors:
             try:
                 await self.compare()
                 await record_holds(self._log)
+                await self._stranded.tell()
                 await self.lines.write()
             except Unavailable as error:
                 logger.warning("executors cannot be read: %s", error.detail)

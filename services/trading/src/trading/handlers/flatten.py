@@ -25,7 +25,8 @@ from eventlog.execute import execute
 from eventlog.log import EventLog
 from service_kit.bus import Bus
 
-from trading.domain.executor import EXECUTOR, RequestStop
+from trading.domain.executor import EXECUTOR
+from trading.domain.executor_commands import RequestStop
 from trading.handlers.executor import executor_stream
 from trading.views.order_book import SessionOrders
 from trading.views.risk import connectors_of, open_executors_on

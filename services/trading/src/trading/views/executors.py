@@ -167,6 +167,27 @@ async def executors_on(log: EventLog, account: str, connector: str) -> int:
     return sum(each.account == account and connector in each.connectors for each in await open_executors(log))
 
 
+@dataclass(frozen=True, slots=True)
+class Uncredentialed:
+    """An executor that is not closed, and a connector of it for which its account has no credential."""
+
+    executor_id: str
+    account: str
+    connector: str
+
+
+async def uncredentialed(log: EventLog) -> list[Uncredentialed]:
+    """All executors that no session can run. Raises Unavailable."""
+    rows = await log.fetch(
+        """SELECT executor_id, account, connector FROM (
+            SELECT executor_id, account, jsonb_array_elements_text(connectors) AS connector
+            FROM executors WHERE closed_at IS NULL) e
+        WHERE NOT EXISTS (SELECT FROM credentials c WHERE c.account = e.account AND c.connector = e.connector)
+        ORDER BY executor_id, connector"""
+    )
+    return [Uncredentialed(*row) for row in rows]
+
+
 async def unrecorded_holds(log: EventLog) -> list[str]:
     """The executors that ended with a position kept which is not a hold yet. Raises Unavailable."""
     return [row["executor_id"] for row in await log.fetch("SELECT executor_id FROM executors WHERE holds_recorded < holds_due")]
