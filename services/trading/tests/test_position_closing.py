@@ -85,3 +85,25 @@ async def test_a_spot_session_has_no_positions(rig: Rig) -> None:
     await rig.start()
     assert await close(rig) == PositionsClosed(closed=(), not_done=())
     assert rig.exchange.submits == []
+
+
+async def test_a_position_above_the_largest_order_is_closed_by_several(rig: Rig) -> None:
+    await rig.start()
+    futures = Futures(rig, BTC_USDT="20000.5")
+    metadata = Metadata()
+    done = await close(rig, metadata)
+    assert done.not_done == ()
+    assert sum(each.amount for each in done.closed) == Decimal("20000.5")
+    assert len({each.order_id for each in done.closed}) == len(rig.exchange.submits) == 3
+    assert not futures.amounts["BTC-USDT"]
+
+
+async def test_a_part_that_is_refused_is_told_and_none_after_it_is_sent(rig: Rig) -> None:
+    await rig.start()
+    Futures(rig, BTC_USDT="20000.5")
+    rig.exchange.room = 0
+    done = await close(rig)
+    assert rig.exchange.submits == []
+    [left] = done.not_done
+    assert done.closed == ()
+    assert "More orders than" in left.reason

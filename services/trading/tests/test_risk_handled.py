@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from contracts.message import Metadata, utc_now
@@ -20,9 +21,10 @@ from contracts.trading import (
     Side,
 )
 from eventlog.execute import execute
+from fake_derivative import FakeDerivative
 from rig import ACCOUNT, CONNECTOR, Rig
 from trading.domain.risk import RISK, SetLimits
-from trading.handlers.exchange import TokenBalance
+from trading.handlers.exchange import FundingChanged, FundingPayment, TokenBalance
 from trading.handlers.live import risk_stream
 
 STREAM = risk_stream(ACCOUNT)
@@ -180,3 +182,31 @@ async def test_limits_that_are_set_to_none_are_off(rig: Rig) -> None:
     await limit(rig)
     await rig.place()
     assert [type(one.event) for one in await rig.log.read(STREAM)] == [RiskLimitsSet, RiskLimitsSet]
+
+
+async def test_funding_counts_in_the_loss_of_the_day(rig: Rig) -> None:
+    futures = rig.exchange.derivative = FakeDerivative(rig.exchange)
+    paid: dict[str, Any] = {"trading_pair": "BTC-USDT", "token": "USDT", "rate": None, "mark": None, "time": utc_now()}
+    futures.payments.append(FundingPayment(exchange_id="1", amount=Decimal(-60), **paid))
+    await rig.start()
+    await rig.until(lambda: funded(rig, 1))
+    await limit(rig, max_daily_loss=100)
+    await rig.status(await rig.place(), "OPEN")
+    futures.payments.append(FundingPayment(exchange_id="2", amount=Decimal(-50), **paid))
+    rig.exchange.push(FundingChanged())
+    await rig.until(lambda: funded(rig, 2))
+    with pytest.raises(RiskLimitExceeded, match="loss"):
+        await rig.place()
+    # What was learnt at the beginning of the watch is the same as what was heard.
+    await rig.kill()
+    await rig.start()
+    with pytest.raises(RiskLimitExceeded, match="loss"):
+        await rig.place()
+    futures.payments.append(FundingPayment(exchange_id="3", amount=Decimal(40), **paid))
+    rig.exchange.push(FundingChanged())
+    await rig.until(lambda: funded(rig, 3))
+    await rig.status(await rig.place(), "OPEN")
+
+
+async def funded(rig: Rig, count: int) -> bool:
+    return len(await rig.log.fetch("SELECT FROM funding_payments")) == count

@@ -34,7 +34,7 @@ class ClosePositions(_Risk, Command):
 
 
 class ClosedPosition(Reply):
-    """A position that is closed; `side` and `amount` are those of the order that closed it."""
+    """A position that is closed, or a part of one; `side` and `amount` are those of the order that closed it."""
 
     connector_name: str
     trading_pair: str

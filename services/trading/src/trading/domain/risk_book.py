@@ -118,7 +118,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Results:
-    """The realised result of a day (UTC) in each quote token, by average entry price; fees are taken off.
+    """The realised result of a day (UTC) in each quote token, by average entry price; fees are taken off, funding is added.
 
     Fees in a token that is neither base nor quote are in `fees`, by token. An execution of an earlier day than the newest one
     changes the position only.
@@ -142,6 +142,13 @@ class Results:
             self.realised[quote] = money.add(self.realised[quote], -money.product(fill.fee, fill.price))
         elif fill.fee_token is not None:
             self.realised[fill.fee_token] = money.add(self.realised[fill.fee_token], -fill.fee)
+
+    def pay(self, token: str, amount: Decimal, time: datetime) -> None:
+        """Funding was received, or paid where the amount is negative."""
+        day = time.astimezone(UTC).date()
+        self.turn(day)
+        if day == self.day:
+            self.realised[token] = money.add(self.realised[token], amount)
 
     def turn(self, day: date) -> None:
         """It is this day now; a new one begins with nothing realised."""

@@ -79,7 +79,11 @@ class Funding:
             step=None if rule is None else rule.min_base_amount_increment,
             time=payment.time,
         )
-        await stored(live.log, FUNDING, naming.stream_id("trading", "funding", funding_id(*names)), command, fence=live.fence)
+        stream = naming.stream_id("trading", "funding", funding_id(*names))
+        done = await stored(live.log, FUNDING, stream, command, fence=live.fence)
+        if live.watch is not None and not done.repeated:
+            for paid in done.events:
+                live.watch.funded(paid)
 
     def _fields(self) -> dict[str, str]:
         return {"account": self._live.account, "connector": self._live.connector}

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from contracts import naming
 from contracts.message import Command, Event, Metadata
 from contracts.rejections import Unavailable
-from contracts.trading import OrderEvent, OrderFilled, OrderType, PositionAction, Side
+from contracts.trading import FundingPaid, OrderEvent, OrderFilled, OrderType, PositionAction, Side
 from eventlog.decider import Decider
 from eventlog.errors import Fenced
 from eventlog.execute import Executed, execute, load
@@ -148,13 +148,16 @@ async def stored[S, C: Command, E: Event](
 
 
 class Watch(Protocol):
-    """Who is told of every order and execution at the moment they are recorded."""
+    """Who is told of every order, execution and funding payment at the moment they are recorded."""
 
     def changed(self, tracked: Tracked) -> None:
         """An order has this state now."""
 
     def filled(self, tracked: Tracked, fill: OrderFilled) -> None:
         """An execution was recorded."""
+
+    def funded(self, payment: FundingPaid) -> None:
+        """A funding payment was recorded."""
 
 
 class Live:

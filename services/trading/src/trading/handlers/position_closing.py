@@ -19,6 +19,7 @@ from contracts.trading import (
     Side,
 )
 
+from trading.domain.portions import portions
 from trading.handlers.live import Live
 from trading.handlers.orders import Orders
 
@@ -44,18 +45,40 @@ class PositionClosing:
         left = (await self._live.exchange.holdings()).amounts if wanted else {}
         closed: list[ClosedPosition] = []
         not_done: list[NotDone] = []
-        for (book, amount), outcome in zip(wanted.items(), done, strict=True):
+        for (book, amount), (orders, refusal) in zip(wanted.items(), done, strict=True):
             rest = left.get(book, Decimal(0))
-            if isinstance(outcome, ClosedPosition) and not rest:
-                closed.append(outcome)
+            if orders and not rest:
+                closed += orders
                 continue
-            reason = outcome if isinstance(outcome, str) else f"order {outcome.order_id} has not closed all of it"
+            sent = ", ".join(order.order_id for order in orders)
+            reason = refusal or f"order {sent} has not closed all of it"
             what = f"position of {plain_decimal(rest or amount)} on {book}"
             not_done.append(NotDone(connector_name=self._live.connector, what=what, reason=reason))
         return PositionsClosed(closed=tuple(closed), not_done=tuple(not_done))
 
-    async def _close(self, book: str, amount: Decimal, metadata: Metadata) -> ClosedPosition | str:
-        """Send the order and wait for its end; why it was not sent otherwise."""
+    async def _close(self, book: str, amount: Decimal, metadata: Metadata) -> tuple[list[ClosedPosition], str]:
+        """Send the order, or several where one would be above the exchange's maximum, and wait for their ends.
+
+        Which were sent, and why no further one was.
+        """
+        rule = self._live.exchange.trading_rules.get(_pair(book))
+        most, step = (None, Decimal(0)) if rule is None else (rule.max_order_size, rule.min_base_amount_increment)
+        sent: list[ClosedPosition] = []
+        refusal = ""
+        for number, part in enumerate(portions(abs(amount), most, step)):
+            name = f"{book}/{number}" if number else book
+            try:
+                sent.append(
+                    await self._send(book, part if amount > 0 else -part, metadata.caused(uuid5(metadata.message_id, name)))
+                )
+            except (Rejection, Unavailable) as refused:
+                refusal = refused.detail
+                break
+        await asyncio.gather(*(self._until_ended(order.order_id) for order in sent))
+        return sent, refusal
+
+    async def _send(self, book: str, amount: Decimal, metadata: Metadata) -> ClosedPosition:
+        """Send one order. Raises Rejection, Unavailable."""
         order = PlaceOrder(
             account=self._live.account,
             connector=self._live.connector,
@@ -65,11 +88,7 @@ class PositionClosing:
             amount=abs(amount),
             position_action=PositionAction.CLOSE,
         )
-        try:
-            placed = await self._orders.place(order, metadata.caused(uuid5(metadata.message_id, book)))
-        except (Rejection, Unavailable) as refused:
-            return refused.detail
-        await self._until_ended(placed.order_id)
+        placed = await self._orders.place(order, metadata)
         return ClosedPosition(
             connector_name=order.connector,
             trading_pair=order.trading_pair,

@@ -12,13 +12,13 @@ from decimal import Decimal
 
 from contracts.message import utc_now
 from contracts.rejections import Unavailable
-from contracts.trading import OrderFilled, OrderPlaced, PlaceOrder, PositionAction, Side
+from contracts.trading import FundingPaid, OrderFilled, OrderPlaced, PlaceOrder, PositionAction, Side
 
 from trading.domain import money
 from trading.domain.risk import Facts
 from trading.domain.risk_book import MINUTE, Execution, Recent, Results, Venue, Waiting
 from trading.handlers.live import Live, Tracked
-from trading.views.risk import FillRow, fills_since, placed_since
+from trading.views.risk import FillRow, FundingRow, fills_since, funding_since, placed_since
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +40,7 @@ class RiskFacts:
         self._results = Results()
         self._positions: dict[str, Decimal] = {}
         self._late: list[Execution] | None = None
+        self._late_funding: list[FundingRow] = []
         self._fills = 0
         self._filled_at = -QUIET_SECONDS
 
@@ -49,6 +50,7 @@ class RiskFacts:
         holdings = await live.exchange.holdings()
         self.venue = Venue(holdings.derivative, holdings.hedged)
         self._waiting, self._late, self.watching = Waiting(), [], True
+        self._late_funding = []
         try:
             for tracked in list(live.tracked.values()):
                 self.changed(tracked)
@@ -114,6 +116,16 @@ class RiskFacts:
         else:
             self._count(done)
 
+    def funded(self, payment: FundingPaid) -> None:
+        """A funding payment was recorded."""
+        if not self.watching:
+            return
+        paid = FundingRow(payment.trading_pair, payment.exchange_funding_id, payment.amount, payment.token, payment.time)
+        if self._late is not None:
+            self._late_funding.append(paid)
+        else:
+            self._results.pay(paid.token, paid.amount, paid.time)
+
     def coming(self, order_id: str, order: PlaceOrder, amount: Decimal) -> None:
         """An order is about to be placed."""
         self._recent.add(utc_now())
@@ -155,6 +167,10 @@ class RiskFacts:
         self._recent, self._results = recent, Results()
         for each in [*stored, *(late for late in self._late or () if (late.order_id, late.trade_id) not in known)]:
             self._count(each)
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        paid = await funding_since(live.log, live.account, live.connector, midnight)
+        for payment in dict.fromkeys([*paid, *self._late_funding]):
+            self._results.pay(payment.token, payment.amount, payment.time)
 
     async def _read_positions(self) -> None:
         while True:

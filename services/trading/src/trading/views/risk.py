@@ -77,3 +77,26 @@ async def open_executors_on(rows: Rows, account: str, connector: str | None, tra
         trading_pair,
     )
     return [row[0] for row in found]
+
+
+@dataclass(frozen=True, slots=True)
+class FundingRow:
+    """A funding payment; negative when it was paid."""
+
+    trading_pair: str
+    exchange_funding_id: str
+    amount: Decimal
+    token: str
+    time: datetime
+
+
+async def funding_since(rows: Rows, account: str, connector: str, since: datetime) -> list[FundingRow]:
+    """A session's funding payments since then, oldest first."""
+    found = await rows.fetch(
+        """SELECT trading_pair, exchange_funding_id, amount, token, time FROM funding_payments
+        WHERE account = $1 AND connector = $2 AND time >= $3 ORDER BY time, funding_payment_id""",
+        account,
+        connector,
+        since,
+    )
+    return [FundingRow(*row) for row in found]
