@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 from contracts.message import Metadata
+from contracts.rejections import Unavailable
 from eventlog import single
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.log import EventLog
@@ -36,7 +38,7 @@ class Latest:
             "latest",
             self.metadata,
             sa.Column("purse", sa.String, primary_key=True),
-            sa.Column("coins", sa.Numeric, sa.CheckConstraint("coins <> 13"), nullable=False),
+            sa.Column("coins", sa.Numeric, sa.CheckConstraint("coins <> -13"), nullable=False),
             sa.Column("events", sa.BigInteger, nullable=False),
         )
         new = insert(self.table)
@@ -139,7 +141,7 @@ async def test_who_fails_or_is_late_is_told_alone(log: EventLog) -> None:
     await log.append(STREAM, 0, put(1), Metadata())
     outcomes = await asyncio.gather(
         log.append(STREAM, 0, put(1), Metadata()),
-        log.append("money.purse-b", 0, put(13), Metadata()),
+        log.append("money.purse-b", 0, put(-13), Metadata()),
         log.append("money.purse-c", 0, put(2), Metadata()),
         return_exceptions=True,
     )
@@ -167,3 +169,28 @@ async def test_a_view_that_names_no_row_is_projected_in_a_transaction(database_u
     assert len(await log.fetch("SELECT * FROM movements")) == 3
     assert await coins(log) == {f"money.purse-{n}": n for n in range(3)}
     await log.stop()
+
+
+async def test_two_writers_of_the_same_streams_neither_lose_nor_double(log: EventLog, database_url: str) -> None:
+    other = EventLog(database_url, context=CONTEXT, views=[Latest()])
+    await other.start()
+    stored: Counter[str] = Counter()
+
+    async def write(mine: EventLog, number: int) -> None:
+        stream = f"money.purse-{number % 3}"
+        for _ in range(12):
+            try:
+                await mine.append(stream, len(await mine.read(stream)), put(1), Metadata())
+                stored[stream] += 1
+            except VersionConflict:
+                stored["conflicts"] += 1
+            except Unavailable:
+                stored["gave way"] += 1
+
+    await asyncio.gather(*(write(mine, number) for mine in (log, other) for number in range(6)))
+    await other.stop()
+    streams = {name: count for name, count in stored.items() if name.startswith("money.")}
+    assert len(streams) == 3
+    assert await coins(log) == streams == {name: len(await log.read(name)) for name in streams}
+    assert (await log.verify_all()).intact
+    assert (await log.replay(log.views[0])).identical

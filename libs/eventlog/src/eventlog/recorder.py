@@ -7,6 +7,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager
 
 import asyncpg
 from contracts.rejections import Unavailable
@@ -28,6 +29,24 @@ PATIENCE_SECONDS = 5.0
 """How long an append waits for a database that is away before it is refused."""
 SHORTEST_DELAY_SECONDS = 0.02
 LONGEST_DELAY_SECONDS = 0.5
+
+
+class _Caught(AbstractContextManager["_Caught"]):
+    """Keeps the error that the block inside ends with. A task would do the same and cost each commit three more turns of a
+    loop that may be busy.
+    """
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+
+    def __enter__(self) -> _Caught:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        self.error = error
+        return True
 
 
 class Recorder:
@@ -123,14 +142,12 @@ class Recorder:
 
     async def _attempt(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome] | BaseException:
         """The outcomes, or what made the transaction fail. A view's bug is the error of its append, not the writer's end."""
-        error: BaseException | None = None
+        error: Exception | None = None
         for _ in range(RACES):
-            task = asyncio.create_task(self._writer.store(connection, batch))
-            await asyncio.wait({task})
-            error = task.exception()
-            if error is None:
-                return task.result()
-            if not _is_race(error):
+            with _Caught() as caught:
+                return await self._writer.store(connection, batch)
+            error = caught.error
+            if error is not None and not _is_race(error):
                 return error
         contended = Unavailable("The stream is being written by another process", retry_after=1)
         contended.__cause__ = error
