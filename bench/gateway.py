@@ -28,13 +28,14 @@ import asyncpg
 import httpx
 import uvloop
 from contracts.trading import SearchOrders
+from hummingbus.embedded.ports import free_port
 from trading.views.paging import Place, write_cursor
 
 from bench.load import Sample, paced, request, saturate
 from bench.processes import cpu_seconds, pids
 from bench.report import ROOT, Figures, show, table
 from bench.stages import between, look
-from tests.stack import PASSWORD, USERNAME, Stack, eventually, free_port, running
+from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
 
 CONNECTIONS = 16
 ROUNDS = 3

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from hummingbus.embedded.ports import write_ports
+from hummingbus.home import Home
+from hummingbus.settings import StackSettings
+from hummingbus.stack.layout import wanted_ports
+
+from tests.ports import port_block
 
 USERNAME = "trader"
 PASSWORD = "integration-password"
@@ -28,11 +33,15 @@ DEADLINE = 120.0
 
 @dataclass
 class Stack:
-    """A running stack; `url` is its gateway."""
+    """A stack and the ports kept for it, the first of which is its gateway's."""
 
     home: Path
-    port: int
+    ports: range
     settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def port(self) -> int:
+        return self.ports[0]
 
     @property
     def url(self) -> str:
@@ -59,6 +68,12 @@ class Stack:
         return done.stdout
 
     def up(self) -> str:
+        """Start it, for the first time on the ports kept for it."""
+        home = Home(self.home)
+        if not home.ports.exists():
+            home.open()
+            wanted = wanted_ports(StackSettings(trading_replicas=int(self.settings.get("HUMMINGBUS_TRADING_REPLICAS", 1))))
+            write_ports(home.ports, dict(zip(wanted, self.ports, strict=False)))
         return self.run("up")
 
     def down(self) -> None:
@@ -102,22 +117,26 @@ def eventually[T](check: Callable[[], T], what: str, timeout: float = DEADLINE) 
         time.sleep(0.2)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def planned(home: Path, **settings: str) -> Iterator[Stack]:
+    """A stack in a directory that exists, not started yet; stopped at the end if it was started."""
+    home.chmod(0o755)  # as root, Postgres runs as another user and must get there
+    with port_block() as ports:
+        stack = Stack(home, ports, settings)
+        try:
+            yield stack
+        finally:
+            stack.down()
 
 
 @contextmanager
 def prepared(**settings: str) -> Iterator[Stack]:
     """A stack in a new home that is not started yet; stopped and removed at the end."""
     home = Path(tempfile.mkdtemp(prefix="hummingbus-stack-"))
-    home.chmod(0o755)  # as root, Postgres runs as another user and must get there
-    stack = Stack(home, free_port(), settings)
     try:
-        yield stack
+        with planned(home, **settings) as stack:
+            yield stack
     finally:
-        stack.down()
         shutil.rmtree(home)
 
 

@@ -21,7 +21,7 @@ from hummingbus.home import Home
 from hummingbus.secrets import load_secrets
 from hummingbus.stack.provisioning import DATABASE
 
-from tests.stack import CONFIG_PASSWORD, PASSWORD, USERNAME, Stack, eventually
+from tests.stack import CONFIG_PASSWORD, PASSWORD, USERNAME, Stack, eventually, planned
 
 ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
 PASSPHRASE = "an integration passphrase"
@@ -40,15 +40,12 @@ def elsewhere() -> Iterator[Path]:
 
 
 @contextmanager
-def empty_home(parent: Path, name: str, port: int) -> Iterator[Stack]:
+def empty_home(parent: Path, name: str) -> Iterator[Stack]:
     """A stack that was never started; stopped at the end if it was."""
     home = parent / name
-    home.mkdir(mode=0o755)
-    stack = Stack(home, port)
-    try:
+    home.mkdir()
+    with planned(home) as stack:
         yield stack
-    finally:
-        stack.down()
 
 
 async def digests(home: Path, log: Path) -> dict[str, str]:
@@ -128,11 +125,11 @@ async def test_an_installation_goes_on_elsewhere(stack: Stack, elsewhere: Path) 
         data = (elsewhere / name).read_bytes()
         assert not [secret for secret in (PASSWORD, CONFIG_PASSWORD, PASSPHRASE, *keys) if secret.encode() in data]
         assert (elsewhere / name).stat().st_mode & 0o777 == 0o600
-    with empty_home(elsewhere, "from-stopped", stack.port) as restored:
+    with empty_home(elsewhere, "from-stopped") as restored:
         restored.run("restore", str(elsewhere / "stopped"), *option)
         assert await digests(restored.home, elsewhere / "log") == await digests(stack.home, elsewhere / "log")
         assert "--force" in refused(restored, "restore", str(elsewhere / "running"), *option)
-    with empty_home(elsewhere, "from-running", stack.port) as restored:
+    with empty_home(elsewhere, "from-running") as restored:
         restored.run("restore", str(elsewhere / "running"), *option)
         restored.up()
         await asyncio.to_thread(goes_on, restored, before)

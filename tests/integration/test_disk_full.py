@@ -21,7 +21,7 @@ from hummingbus.secrets import load_secrets
 from hummingbus.stack.provisioning import DATABASE
 
 from tests.small_disk import SmallDisk, mounted
-from tests.stack import PASSWORD, USERNAME, Stack, eventually, free_port
+from tests.stack import PASSWORD, USERNAME, Stack, eventually, planned
 
 pytestmark = pytest.mark.timeout(600)
 SERVICES = ("sandbox-exchange", "accounts", "trading", "gateway-api")
@@ -32,13 +32,10 @@ def small() -> Iterator[tuple[Stack, SmallDisk]]:
     """A ready stack whose home is on a small disk."""
     with mounted() as disk:
         home = disk.path / "home"
-        home.mkdir(mode=0o755)
-        stack = Stack(home, free_port())
-        try:
+        home.mkdir()
+        with planned(home) as stack:
             stack.up()
             yield stack, disk
-        finally:
-            stack.down()
 
 
 def add_account(stack: Stack, name: str) -> httpx.Response:

@@ -16,7 +16,7 @@ import pytest
 from hummingbus.home import Home
 from hummingbus.secrets import load_secrets
 
-from tests.stack import COMMAND, PASSWORD, USERNAME, Stack, eventually, free_port, running
+from tests.stack import COMMAND, PASSWORD, USERNAME, Stack, eventually, planned, running
 
 NEW = "an-integration-phrase-after"
 ORDER = {"account_name": "master_account", "connector_name": "binance", "trading_pair": "BTC-USDT", "trade_type": "BUY"}
@@ -154,11 +154,9 @@ def test_a_backup_from_before_opens_with_the_password_of_then(stored: Stack, els
     assert "shown only once" in stored.run("rotate-config-password", "--generate")
     assert load_secrets(Home(stored.home))["config_password"] != NEW
     stored.down()
-    copy = Stack(elsewhere / "home", free_port(), stored.settings)
-    copy.home.mkdir(mode=0o755)
-    copy.run("restore", str(backup), "--passphrase-file", str(passphrase))
-    try:
+    home = elsewhere / "home"
+    home.mkdir()
+    with planned(home, **stored.settings) as copy:
+        copy.run("restore", str(backup), "--passphrase-file", str(passphrase))
         copy.up()  # ready: accounts has opened its vault
         assert load_secrets(Home(copy.home))["config_password"] == NEW
-    finally:
-        copy.down()
