@@ -34,7 +34,7 @@ def stack(home: Home) -> Iterator[subprocess.Popen[bytes]]:
     """A running stack of one fake service."""
     script = Path(__file__).with_name("fake_stack.py")
     with subprocess.Popen([sys.executable, script, str(home.path), str(free_port())]) as process:
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not ((report := read_report(home)) and report.ready) and time.monotonic() < deadline:
             time.sleep(0.02)
         yield process

@@ -2,41 +2,64 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 import typer
+from typer.core import TyperGroup
 
-from hummingbus.commands import (
-    backup,
-    dlq,
-    doctor,
-    down,
-    history,
-    logs,
-    migrate,
-    replay,
-    rotate_config_password,
-    sandbox,
-    status,
-    tail,
-    up,
-    verify,
-)
+FILES = {
+    "up": "up",
+    "down": "down",
+    "status": "status",
+    "logs": "logs",
+    "doctor": "doctor",
+    "backup": "backup",
+    "restore": "backup",
+    "rotate-config-password": "rotate_config_password",
+    "verify": "verify",
+    "replay": "replay",
+    "history": "history",
+    "tail": "tail",
+    "dlq": "dlq",
+    "migrate": "migrate",
+    "sandbox": "sandbox",
+}
+"""The module in `hummingbus.commands` of each command: a function of the command's name, or an `app` with commands below it."""
 
-app = typer.Typer(name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.command("up")(up.up)
-app.command("down")(down.down)
-app.command("status")(status.status)
-app.command("logs")(logs.logs)
-app.command("doctor")(doctor.doctor)
-app.command("backup")(backup.backup)
-app.command("restore")(backup.restore)
-app.command("rotate-config-password")(rotate_config_password.rotate_config_password)
-app.command("verify")(verify.verify)
-app.command("replay")(replay.replay)
-app.command("history")(history.history)
-app.command("tail")(tail.tail)
-app.add_typer(dlq.app, name="dlq")
-app.add_typer(migrate.app, name="migrate")
-app.add_typer(sandbox.app, name="sandbox")
+
+class Commands(TyperGroup):
+    """Imports a command when it is asked for: all together take three times as long as the largest."""
+
+    def list_commands(self, _: Any) -> list[str]:
+        """All names, in the order of the help."""
+        return list(FILES)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command; None when there is none of that name."""
+        if cmd_name not in FILES:
+            for name in FILES:  # so that a similar one can be proposed
+                self.get_command(ctx, name)
+        elif cmd_name not in self.commands:
+            self.commands[cmd_name] = _imported(cmd_name)
+        return self.commands.get(cmd_name)
+
+
+def _imported(name: str) -> Any:
+    module, parent = import_module(f"hummingbus.commands.{FILES[name]}"), typer.Typer(add_completion=False)
+    if hasattr(module, "app"):
+        parent.add_typer(module.app, name=name)
+    else:
+        parent.command(name)(getattr(module, name.replace("-", "_")))
+    return typer.main.get_group(parent).commands[name]
+
+
+app = typer.Typer(cls=Commands, name="hummingbus", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback(help=__doc__)
+def _hummingbus() -> None:
+    """Takes no options of its own."""
 
 
 def main() -> None:
