@@ -2,6 +2,8 @@
 .PHONY: help setup up down check lint unit test integration fuzz safety chaos bench generate fmt new-service migration
 SHELL := /bin/bash
 BIN := .venv/bin
+# Where it is set, every process of the tests compiles all it imports again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,14 +28,14 @@ lint: setup  ## Formatting, lint, types, import rules, house rules, generated fi
 	$(BIN)/python -m tools.generate --check
 
 unit: setup  ## Tests of the packages (TESTS="cli tools" for some)
-	$(BIN)/pytest -q -n 2 --dist loadfile $(TESTS)
+	$(BIN)/pytest -q -n 3 --dist loadfile $(TESTS)
 
-integration: setup  ## User journeys and conformance, against a real stack of their own
-	$(BIN)/pytest -q tests/integration tests/conformance tests/safety/test_checker.py tests/safety/test_chaos_judge.py
+integration: setup  ## User journeys, conformance, 500 orders and a few executors under fire (SAFETY_SEED=N for other orders)
+	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/integration tests/conformance tests/safety
 
-fuzz: setup  ## Schemathesis with a new seed (SCHEMATHESIS_SEED=N repeats one), and a short order-safety round
+fuzz: setup  ## Schemathesis with a new seed (SCHEMATHESIS_SEED=N repeats one), and 500 orders under fire with a new seed
 	SCHEMATHESIS_SEED=$${SCHEMATHESIS_SEED:-$$RANDOM} SCHEMATHESIS_EXAMPLES=60 $(BIN)/pytest -q tests/conformance/test_schemathesis.py
-	$(BIN)/pytest -q tests/safety/test_short_round.py
+	SAFETY_SEED=$${SAFETY_SEED:-$$RANDOM} $(BIN)/pytest -q tests/safety/test_short_round.py
 
 safety: setup  ## 10,000 orders with every fault and kill; the report goes to .hummingbus-reports/ (ARGS="--seed N")
 	$(BIN)/python -m tests.safety $(ARGS)
