@@ -57,6 +57,14 @@ async def state(connection: Connection) -> dict[str, list[asyncpg.Record]]:
     return {table: await connection.fetch(f"TABLE {table} ORDER BY {order}") for table, order in tables.items()}
 
 
+async def test_logs_of_several_contexts_start_together_in_one_process(database_url: str) -> None:
+    logs = [EventLog(database_url, context=f"context{number}") for number in range(4)]
+    try:
+        await asyncio.gather(*(log.start() for log in logs))
+    finally:
+        await asyncio.gather(*(log.stop() for log in logs))
+
+
 async def restarted(database_url: str) -> None:
     """Start and stop the newest code; every row of its view must be what a replay makes."""
     log = make_log(database_url)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, cast
 
 from alembic import command
@@ -26,6 +28,8 @@ from eventlog.replay import replay_rows
 from eventlog.schema import AHEAD, Schema, Standing, refuse_foreign_cluster
 
 _EVENTS = f"SELECT count(*), max(tx)::text, max(notification_id) FROM {rows.EVENTS}"  # noqa: S608 - constants
+_ALEMBIC = Lock()
+"""Alembic keeps the connection it works on in its module: two logs that one process brings up would write on each other's."""
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
 
@@ -38,6 +42,17 @@ class _Session:
 
 
 @asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """Alembic for nobody else in this process, in whichever thread and loop."""
+    while not _ALEMBIC.acquire(blocking=False):  # noqa: ASYNC110 - of several loops
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        _ALEMBIC.release()
+
+
+@asynccontextmanager
 async def _exclusive(schema: Schema) -> AsyncIterator[_Session]:
     """The transaction in which the schema is changed; another replica that wants to waits. Raises asyncpg's errors."""
     database = schema.database
@@ -45,7 +60,7 @@ async def _exclusive(schema: Schema) -> AsyncIterator[_Session]:
         "postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: database.connect(statement_seconds=None)
     )
     try:
-        async with engine.begin() as alchemy:
+        async with _turn(), engine.begin() as alchemy:
             await alchemy.execute(_LOCK, {"key": f"hummingbus.{database.schema}"})
             yield _Session(alchemy, cast("Connection", (await alchemy.get_raw_connection()).driver_connection))
     except DBAPIError as error:
