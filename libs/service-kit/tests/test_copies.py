@@ -222,14 +222,17 @@ async def test_an_owner_that_tells_no_changes_is_asked_each_time(nats_url: str) 
 
 
 async def test_large_answers_and_too_many_are_not_kept(gateway: Asker, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(copies, "LARGEST", 3)
-    monkeypatch.setattr(copies, "ROOM", 5)
+    """The question counts as well as the answer, which here is the account's name."""
+    one = copies.BESIDE + len('ListCredentials {"account":"aaa"}') + len("aaa")
+    monkeypatch.setattr(copies, "LARGEST", one)
+    monkeypatch.setattr(copies, "ROOM", 2 * one - 1)
     for name in ("long one", "aaa", "bbb"):
         await gateway.ask(ListCredentials(account=name))
         await gateway.ask(ListCredentials(account=name))
     kept = gateway.copies._contexts["accounts"]
     assert [key for key in kept.copies if "long" in key or "aaa" in key] == []
-    assert kept.size <= 5
+    assert [key for key in kept.copies if "bbb" in key]
+    assert kept.size == one
 
 
 async def test_changes_within_the_pace_are_told_together(nats_url: str) -> None:

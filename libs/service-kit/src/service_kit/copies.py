@@ -25,10 +25,13 @@ SILENCE = 3 * HEARTBEAT
 """Seconds without a word after which an owner may have changed anything."""
 
 LARGEST = 256 * 1024
-"""Bytes; a larger answer is not kept."""
+"""Bytes; an answer that is larger with its question is not kept."""
 
 ROOM = 32 * 1024 * 1024
-"""Bytes of all copies of a context; the one that was used longest ago goes first."""
+"""Bytes of all copies of a context with their questions; the one that was used longest ago goes first."""
+
+BESIDE = 1024
+"""Bytes that a copy takes beside question and answer, generously."""
 
 
 @dataclass
@@ -55,7 +58,22 @@ class _Context:
     def forget(self, key: str) -> None:
         known = self.copies.pop(key, None)
         if known is not None:
-            self.size -= len(known[0].body)
+            self.size -= _weight(key, known[0])
+
+    def keep(self, key: str, answer: Response, until: float) -> None:
+        """A question may be long and its answer short: both count."""
+        weight = _weight(key, answer)
+        if weight > LARGEST:
+            return
+        self.forget(key)
+        self.copies[key] = answer, until
+        self.size += weight
+        while self.size > ROOM:
+            self.forget(next(iter(self.copies)))
+
+
+def _weight(key: str, answer: Response) -> int:
+    return len(key.encode()) + len(answer.body) + BESIDE
 
 
 class Copies:
@@ -120,12 +138,8 @@ class Copies:
         unchanged = context.drops == drops and owner in context.owners and self._followed(context)
         # From when it was asked for: the owner counts from some time after that.
         until = asked + min(float(seconds), LONGEST)
-        if key and unchanged and until > self._clock() and len(answer.body) <= LARGEST:
-            context.forget(key)
-            context.copies[key] = answer, until
-            context.size += len(answer.body)
-            while context.size > ROOM:
-                context.forget(next(iter(context.copies)))
+        if key and unchanged and until > self._clock():
+            context.keep(key, answer, until)
         return answer
 
     @staticmethod
