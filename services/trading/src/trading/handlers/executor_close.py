@@ -58,7 +58,9 @@ class Closing:
         for each in self._orders.pictures.values():
             executor.refresh(shown(each))
         reason = "; ".join(filter(None, (reason, self._unvalued()))) or None
-        return self._summed_up(executor, reason, keep=_kept(executor, wish()))
+        # A class that was asked to stop and had no prices to step by may not have said why it ends.
+        ended = executor.close_type or (CloseType.FAILED if wish().stop is None else CloseType.EARLY_STOP)
+        return self._summed_up(executor, reason, ended, keep=_kept(executor, wish()))
 
     async def _look_at_all(self, state: Executor) -> None:
         for order_id in state.orders:
@@ -149,10 +151,9 @@ class Closing:
         netted = derivative is not None and derivative.mode is PositionMode.ONEWAY
         return opens if netted and large and attempt % 2 == 0 else closes
 
-    def _summed_up(self, executor: Ended, reason: str | None, *, keep: bool) -> Close:
+    def _summed_up(self, executor: Ended, reason: str | None, close_type: CloseType, *, keep: bool) -> Close:
         orders, type_ = list(self._orders.pictures.values()), self._created.executor_type
         done = fills(orders)
-        close_type = executor.close_type or CloseType.FAILED
         closes = type_ in CLOSING | PAIRED
         # What a type that only builds up or reduces a position has traded stays, whatever ended it.
         held = () if closes and not keep else done
