@@ -58,6 +58,21 @@ def ledger(stack: Stack, api_key: str) -> dict[str, Any]:
     return dict(json.loads(stack.run("sandbox", "ledger", api_key)))
 
 
+def rehearse(stack: Stack, http: httpx.Client, api_key: str, executor_id: str, resting: str) -> None:
+    """A rehearsal tells what there is to end, and ends nothing."""
+    before = ledger(stack, api_key)
+    told = http.post(FLATTEN, params={"dry_run": True}).json()
+    assert (told["dry_run"], told["executors"], told["unknown_positions"]) == (True, [executor_id], [])
+    assert resting in told["orders"]
+    assert [(each["side"], Decimal(each["amount"])) for each in told["positions"]] == [("SELL", Decimal("0.1"))]
+    path = f"/trading/{ACCOUNT}/risk-limits"
+    limits = http.put(path, params={"dry_run": True}, json={"max_open_orders": 2}).json()
+    assert limits["limits"]["max_open_orders"] == 2
+    assert http.get(path).json()["limits"]["max_open_orders"] is None
+    after = ledger(stack, api_key)
+    assert (after["orders"], after["futures"]["orders"]) == (before["orders"], before["futures"]["orders"])
+
+
 def test_an_account_is_flattened_once_and_can_be_again(stack: Stack) -> None:
     keys = stack.sandbox_account()
     with httpx.Client(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=150) as http:
@@ -70,6 +85,7 @@ def test_an_account_is_flattened_once_and_can_be_again(stack: Stack) -> None:
         executor_id = started.json()["executor_id"]
         assert ledger(stack, keys["api_key"])["futures"]["positions"] != []
 
+        rehearse(stack, http, keys["api_key"], executor_id, resting)
         done = http.post(FLATTEN, headers={"Idempotency-Key": "out"})
         assert done.status_code == 200, done.text
         told = done.json()

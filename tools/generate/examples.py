@@ -196,12 +196,14 @@ VALUES: dict[str, Any] = {
     "trades_listed": True,
     "trading_pair": "BTC-USDT",
     "trading_pairs": ["BTC-USDT"],
+    "unknown_positions": ["kraken_perpetual"],
     "unrealized_pnl": "-12.5",
     "value": "32000.125",
     "values": {"binance_api_key": "key", "binance_api_secret": "secret"},
     "version": 1,
     "what": "positions",
 }
+SESSION = {"account": "master_account", "connector": "binance_perpetual"}
 SPECIAL: dict[tuple[str, str], Any] = {
     **{("Position", field): value for field, value in POSITION.items()},
     ("ExecutorAccepted", "status"): "NOT_STARTED",
@@ -213,6 +215,13 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("PositionAgreed", "side"): None,
     ("PositionDiffered", "side"): "LONG",
     ("RiskLimitHit", "limit"): "5000",
+    ("FlattenRehearsed", "executors"): ["e5f3b7a62c1d94e0b8a7f6d5c4b3a2918"],
+    ("FlattenRehearsed", "orders"): ["x-MG43PCSNa1b2c3"],
+    ("FlattenRehearsed", "positions"): [],
+    ("RehearseFlatten", "flatten"): {"account": "master_account"},
+    ("RehearseLeverage", "setting"): {**SESSION, "trading_pair": "BTC-USDT", "leverage": 10},
+    ("RehearsePositionMode", "setting"): {**SESSION, "position_mode": "HEDGE"},
+    ("RehearseRiskLimits", "setting"): {"account": "master_account", "limits": {"max_open_orders": 3}},
     ("SearchExecutors", "status"): "RUNNING",
     ("SearchOrders", "status"): "OPEN",
 }
@@ -221,7 +230,7 @@ SPECIAL: dict[tuple[str, str], Any] = {
 def example(model: type[BaseModel]) -> dict[str, Any]:
     """An example of a message from the table of values; KeyError names a field the table lacks."""
     name = model.__name__
-    return {field: SPECIAL.get((name, field), VALUES[field]) for field in model.model_fields}
+    return {field: SPECIAL[name, field] if (name, field) in SPECIAL else VALUES[field] for field in model.model_fields}
 
 
 def missing() -> dict[Path, str]:

@@ -4,8 +4,25 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from contracts.trading import CreateExecutor, PlaceOrder, RehearseCancel, RehearseOrder
+from contracts.trading import (
+    CreateExecutor,
+    FlattenAccount,
+    PlaceOrder,
+    PositionMode,
+    RehearseCancel,
+    RehearseOrder,
+    RiskLimits,
+    SetLeverage,
+    SetPositionMode,
+    SetRiskLimits,
+)
 from contracts.trading.executor_rehearsal import RehearseExecutor, RehearseStop
+from contracts.trading.setting_rehearsal import (
+    RehearseFlatten,
+    RehearseLeverage,
+    RehearsePositionMode,
+    RehearseRiskLimits,
+)
 from fake_services import FakeServices, session_subject
 
 BODY = {
@@ -63,3 +80,29 @@ async def test_what_is_neither_true_nor_false_is_refused(http: httpx.AsyncClient
         assert response.status_code == 422
         assert response.json()["detail"][0]["loc"] == ["query", "dry_run"]
     assert services.sent == []
+
+
+SETTINGS = "/trading/master_account/binance"
+
+
+async def test_settings_limits_and_flattening_are_rehearsed(http: httpx.AsyncClient, services: FakeServices) -> None:
+    done = {"dry_run": True}
+    kinds = ("RehearsePositionMode", "RehearseLeverage", "RehearseRiskLimits", "RehearseFlatten")
+    services.answers |= dict.fromkeys(kinds, done)
+    session = {"account": "master_account", "connector": "binance"}
+    mode = SetPositionMode(**session, position_mode=PositionMode.HEDGE)
+    leverage = SetLeverage(**session, trading_pair="BTC-USDT", leverage=5)
+    limits = SetRiskLimits(account="master_account", limits=RiskLimits(max_open_orders=3))
+    flatten = FlattenAccount(account="master_account", trading_pair="BTC-USDT")
+    sent = [
+        (await http.post(f"{SETTINGS}/position-mode?dry_run=true", json={"position_mode": "HEDGE"}),
+         RehearsePositionMode(setting=mode)),
+        (await http.post(f"{SETTINGS}/leverage?dry_run=true", json={"trading_pair": "BTC-USDT", "leverage": 5}),
+         RehearseLeverage(setting=leverage)),
+        (await http.put("/trading/master_account/risk-limits?dry_run=true", json={"max_open_orders": 3}),
+         RehearseRiskLimits(setting=limits)),
+        (await http.post("/trading/master_account/flatten?dry_run=true&trading_pair=BTC-USDT"),
+         RehearseFlatten(flatten=flatten)),
+    ]  # fmt: skip
+    assert [(answer.status_code, answer.json()) for answer, _ in sent] == [(200, done)] * 4
+    assert [each.message for each in services.sent] == [message for _, message in sent]

@@ -42,8 +42,8 @@ ACCOUNT, CONNECTOR, PAIR = "master_account", "binance", "BTC-USDT"
 FAST = Pace(settle=0.3, reconcile=0.2, ask=0.02, ask_longest=0.1, balances=0.02, drain=0.2, fills_late=0.1)
 
 
-SERVED = 13
-"""Place, cancel, rehearsals, cancel all, balances, release, reload limits; positions, close, mode (two), leverage."""
+SERVED = 15
+"""Place, cancel, rehearsals (four), cancel all, balances, release, reload limits; positions, close, mode (two), leverage."""
 DEADLINE = 30
 """Seconds a condition may take on a busy machine."""
 

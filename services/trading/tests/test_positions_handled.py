@@ -23,6 +23,7 @@ from contracts.trading import (
     SettingRefused,
     TradingPairUnknown,
 )
+from contracts.trading.setting_rehearsal import RehearseLeverage, RehearsePositionMode
 from fake_derivative import FakeDerivative
 from rig import ACCOUNT, CONNECTOR, Rig
 from trading.handlers.exchange import PositionsChanged, Refused, Unproven
@@ -118,3 +119,18 @@ async def test_spot_has_no_positions(rig: Rig) -> None:
     for command in (HEDGE, LEVERAGE, READ):
         with pytest.raises(NotPerpetual):
             await rig.commands.handlers[type(command).__name__](command, Metadata(actor="alice"))
+
+
+async def test_rehearsed_settings_ask_and_store_nothing(rig: Rig, futures: FakeDerivative) -> None:
+    before = await rig.all_events()
+    for rehearsal in (RehearsePositionMode(setting=HEDGE), RehearseLeverage(setting=LEVERAGE)):
+        done = await rig.commands.handlers[type(rehearsal).__name__](rehearsal, Metadata())
+        assert (done.dry_run, done.account) == (True, ACCOUNT)
+    futures.modes = (PositionMode.ONEWAY,)
+    with pytest.raises(PositionModeUnsupported):
+        await rig.commands.handlers["RehearsePositionMode"](RehearsePositionMode(setting=HEDGE), Metadata())
+    unknown = LEVERAGE.model_copy(update={"trading_pair": "NO-PAIR"})
+    with pytest.raises(TradingPairUnknown):
+        await rig.commands.handlers["RehearseLeverage"](RehearseLeverage(setting=unknown), Metadata())
+    assert (futures.settings, futures.mode, futures.leverages) == (0, PositionMode.ONEWAY, {})
+    assert await rig.all_events() == before

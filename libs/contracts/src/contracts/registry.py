@@ -8,9 +8,9 @@ from typing import get_args
 from contracts import accounts, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
-from contracts.trading import reconciliation
+from contracts.trading import reconciliation, setting_rehearsal
 
-MODULES: tuple[ModuleType, ...] = (accounts, vault, trading, reconciliation)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, trading, reconciliation, setting_rehearsal)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),

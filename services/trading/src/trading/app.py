@@ -49,6 +49,7 @@ from contracts.trading import (
 )
 from contracts.trading.executor_rehearsal import RehearseExecutor, RehearseStop
 from contracts.trading.reconciliation import GetReconciliation
+from contracts.trading.setting_rehearsal import RehearseFlatten, RehearseLeverage, RehearsePositionMode, RehearseRiskLimits
 from engine_kit.books import Books
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
@@ -84,6 +85,7 @@ from trading.handlers.position_queries import PositionQueries
 from trading.handlers.queries import Queries
 from trading.handlers.risk_limits import AccountLimits
 from trading.handlers.sessions import Sessions
+from trading.handlers.setting_rehearsal import AccountRehearsal
 from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
 from trading.views import credentials, executor_figures, executor_logs, totals
@@ -146,7 +148,7 @@ def build(settings: Settings) -> Service:
     service.readiness("sessions", sessions.problem)
     service.projection(CredentialsView())
     _serve_sessions(service, sessions)
-    _serve_limits(service, AccountLimits(log, service.bus), Flattening(log, service.bus))
+    _serve_limits(service, log)
     _serve_queries(service, Queries(log))
     _serve_positions(service, PositionQueries(log, service.bus))
     _serve_connectors(service, Connectors(EngineCatalogue(engine, markets), EngineProver(engine, markets), rates, sealer))
@@ -193,10 +195,14 @@ def _serve_sessions(service: Service, sessions: Sessions) -> None:
     service.command(ReleaseSession, sessions.release)
 
 
-def _serve_limits(service: Service, limits: AccountLimits, flattening: Flattening) -> None:
-    service.command(FlattenAccount, flattening.flatten)
+def _serve_limits(service: Service, log: EventLog) -> None:
+    limits, rehearsal = AccountLimits(log, service.bus), AccountRehearsal(log, service.bus)
+    service.command(FlattenAccount, Flattening(log, service.bus).flatten)
     service.command(SetRiskLimits, limits.set)
     service.query(GetRiskLimits, limits.get)
+    service.session_commands(RehearsePositionMode, RehearseLeverage)
+    service.command(RehearseRiskLimits, rehearsal.limits)
+    service.command(RehearseFlatten, rehearsal.flatten)
 
 
 def _serve_executor_queries(service: Service, queries: ExecutorQueries) -> None:

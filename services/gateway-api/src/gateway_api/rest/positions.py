@@ -17,10 +17,12 @@ from contracts.trading import (
     SetPositionMode,
 )
 from contracts.trading.position import PERPETUAL
+from contracts.trading.setting_rehearsal import RehearseLeverage, RehearsePositionMode
 from fastapi import APIRouter
 from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import Response
 
+from gateway_api.rest import rehearsal
 from gateway_api.rest.answers import JSON, refusal, relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, CURSOR_INVALID, commanded, refused
@@ -36,8 +38,9 @@ from gateway_api.rest.fields import (
     Until,
     json_integer,
 )
+from gateway_api.rest.rehearsal import DryRun
 from gateway_api.rest.services import Answer
-from gateway_api.views.positions import FundingPage, PositionModeResponse, PositionPage, SettingResponse
+from gateway_api.views.positions import FundingPage, PositionModeResponse, PositionPage, SettingRehearsal, SettingResponse
 
 router = APIRouter(prefix="/trading", tags=["Trading"], route_class=AuthenticatedRoute, dependencies=[BASIC], responses=COMMON)
 
@@ -107,12 +110,18 @@ async def get_positions(filters: PositionFilterRequest, bus: Bus, metadata: Read
 
 @router.post(
     "/{account_name}/{connector_name}/position-mode",
-    response_model=SettingResponse,
+    response_model=SettingResponse | SettingRehearsal,
     summary="Set the position mode",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **NOT_SET, **NO_SESSION},
 )
 async def set_position_mode(
-    account_name: AccountName, connector_name: ConnectorName, setting: PositionModeRequest, bus: Bus, metadata: Commanding
+    account_name: AccountName,
+    connector_name: ConnectorName,
+    setting: PositionModeRequest,
+    bus: Bus,
+    metadata: Commanding,
+    dry_run: DryRun,
 ) -> Response:
     """Changes the mode of the whole account and answers when the exchange has done it. Nothing else ever changes the mode."""
     wanted = setting.position_mode.upper()
@@ -123,6 +132,11 @@ async def set_position_mode(
     def command() -> SetPositionMode:
         return SetPositionMode(account=account_name, connector=connector_name, position_mode=mode)
 
+    if dry_run:
+        rehearsing = await bus.session_command(
+            account_name, connector_name, lambda: RehearsePositionMode(setting=command()), metadata
+        )
+        return relayed(rehearsing)
     answer = await bus.session_command(account_name, connector_name, command, metadata, timeout=SETTING_TIMEOUT)
     return _set(answer, f"Position mode set to {mode} on {connector_name}")
 
@@ -155,12 +169,18 @@ async def get_position_mode(account_name: AccountName, connector_name: Connector
 
 @router.post(
     "/{account_name}/{connector_name}/leverage",
-    response_model=SettingResponse,
+    response_model=SettingResponse | SettingRehearsal,
     summary="Set the leverage",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **NOT_SET, **NO_SESSION},
 )
 async def set_leverage(
-    account_name: AccountName, connector_name: ConnectorName, setting: LeverageRequest, bus: Bus, metadata: Commanding
+    account_name: AccountName,
+    connector_name: ConnectorName,
+    setting: LeverageRequest,
+    bus: Bus,
+    metadata: Commanding,
+    dry_run: DryRun,
 ) -> Response:
     """Changes the leverage of a trading pair and answers when the exchange has done it."""
 
@@ -169,6 +189,11 @@ async def set_leverage(
             account=account_name, connector=connector_name, trading_pair=setting.trading_pair, leverage=setting.leverage
         )
 
+    if dry_run:
+        rehearsing = await bus.session_command(
+            account_name, connector_name, lambda: RehearseLeverage(setting=command()), metadata
+        )
+        return relayed(rehearsing)
     answer = await bus.session_command(account_name, connector_name, command, metadata, timeout=SETTING_TIMEOUT)
     return _set(answer, f"Leverage for {setting.trading_pair} set to {setting.leverage} on {connector_name}")
 

@@ -7,15 +7,18 @@ from typing import Annotated
 from contracts.accounts import CredentialUnknown
 from contracts.message import TOKEN
 from contracts.trading import FlattenAccount, GetRiskLimits, RiskLimits, SetRiskLimits
+from contracts.trading.setting_rehearsal import RehearseFlatten, RehearseRiskLimits
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from starlette.responses import Response
 
+from gateway_api.rest import rehearsal
 from gateway_api.rest.answers import relayed
 from gateway_api.rest.call import BASIC, AuthenticatedRoute, Bus, Commanding, Reading
 from gateway_api.rest.documented import COMMON, UNKNOWN_ACCOUNT, commanded, refused
 from gateway_api.rest.fields import AccountName, Flag, Positive, Text, json_integer
-from gateway_api.views.risk import Flattened, RiskLimitsChanged, RiskLimitsResponse
+from gateway_api.rest.rehearsal import DryRun
+from gateway_api.views.risk import Flattened, FlattenRehearsal, RiskLimitsChanged, RiskLimitsRehearsal, RiskLimitsResponse
 
 TIMEOUT = 30.0
 """Seconds: every session of the account confirms its new limits first."""
@@ -61,29 +64,38 @@ async def get_risk_limits(account_name: AccountName, bus: Bus, metadata: Reading
 
 @router.put(
     "/{account_name}/risk-limits",
-    response_model=RiskLimitsChanged,
+    response_model=RiskLimitsChanged | RiskLimitsRehearsal,
     summary="Set risk limits",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **UNKNOWN_ACCOUNT},
 )
 async def set_risk_limits(
-    account_name: AccountName, limits: RiskLimitsRequest, bus: Bus, metadata: Commanding, actor: Actor = None
+    account_name: AccountName, limits: RiskLimitsRequest, bus: Bus, metadata: Commanding, dry_run: DryRun, actor: Actor = None
 ) -> Response:
     """Replaces the limits of an account, or of one actor on it. Once answered they hold for every order."""
     if TOKEN.fullmatch(account_name) is None:
         # No account has such a name; the owner says so.
         return relayed(await bus.query(GetRiskLimits(account=account_name), metadata))
     command = SetRiskLimits(account=account_name, actor=actor, limits=RiskLimits(**limits.model_dump()))
+    if dry_run:
+        return relayed(await bus.command(RehearseRiskLimits(setting=command), metadata))
     return relayed(await bus.command(command, metadata, timeout=TIMEOUT))
 
 
 @router.post(
     "/{account_name}/flatten",
-    response_model=Flattened,
+    response_model=Flattened | FlattenRehearsal,
     summary="End all there is",
+    openapi_extra=rehearsal.DOCUMENTED,
     responses={**commanded(), **refused(404, "No account of this name, or it has no credential for the connector.")},
 )
 async def flatten_account(
-    account_name: AccountName, bus: Bus, metadata: Commanding, connector_name: Connector = None, trading_pair: Pair = None
+    account_name: AccountName,
+    bus: Bus,
+    metadata: Commanding,
+    dry_run: DryRun,
+    connector_name: Connector = None,
+    trading_pair: Pair = None,
 ) -> Response:
     """Stops the account's executors, cancels its open orders and closes its positions, and tells what could not be done.
 
@@ -94,4 +106,6 @@ async def flatten_account(
     if connector_name is not None and TOKEN.fullmatch(connector_name) is None:
         raise CredentialUnknown(f"Account '{account_name}' has no credential for {connector_name}", field="connector_name")
     command = FlattenAccount(account=account_name, connector=connector_name, trading_pair=trading_pair)
+    if dry_run:
+        return relayed(await bus.command(RehearseFlatten(flatten=command), metadata, timeout=TIMEOUT))
     return relayed(await bus.command(command, metadata, timeout=FLATTEN_TIMEOUT))

@@ -67,3 +67,11 @@ class SettingResponse(BaseModel):
 
     status: Literal["success"] = "success"
     message: str = Field(examples=["Leverage for BTC-USDT set to 10 on binance_perpetual"])
+
+
+class SettingRehearsal(BaseModel):
+    """With `dry_run=true`: the exchange would be asked for the setting."""
+
+    dry_run: bool = True
+    account: str
+    connector: str

@@ -59,3 +59,29 @@ class Flattened(BaseModel):
     orders_cancelled: list[str]
     positions_closed: list[Closed]
     not_done: list[Stays]
+
+
+class RiskLimitsRehearsal(RiskLimitsChanged):
+    """With `dry_run=true`: the limits that would hold."""
+
+    dry_run: bool = True
+
+
+class ToClose(BaseModel):
+    """A position that would be closed, by an order of this side and amount."""
+
+    connector_name: str
+    trading_pair: str
+    side: Side
+    amount: str
+
+
+class FlattenRehearsal(BaseModel):
+    """With `dry_run=true`: what would be ended, and the connectors whose session does not tell its positions now."""
+
+    dry_run: bool = True
+    account_name: str
+    executors: list[str]
+    orders: list[str]
+    positions: list[ToClose]
+    unknown_positions: list[str]

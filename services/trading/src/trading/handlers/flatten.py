@@ -45,7 +45,7 @@ class Flattening:
 
     async def flatten(self, command: FlattenAccount, metadata: Metadata) -> AccountFlattened:
         """End all there is. Refused: AccountUnknown, CredentialUnknown."""
-        connectors = await self._connectors(command)
+        connectors = await connectors_to_flatten(self._log, command)
         stopped = await self._stop_executors(command, metadata)
         run = _Run(self._log, self._bus, command, metadata)
         # At once, and again when no executor can place another order.
@@ -64,15 +64,6 @@ class Flattening:
             not_done=tuple(run.not_done),
         )
 
-    async def _connectors(self, command: FlattenAccount) -> list[str]:
-        known = await connectors_of(self._log, command.account)
-        if command.connector is None:
-            return known
-        if command.connector not in known:
-            detail = f"Account '{command.account}' has no credential for {command.connector}"
-            raise CredentialUnknown(detail, field="connector_name")
-        return [command.connector]
-
     async def _stop_executors(self, command: FlattenAccount, metadata: Metadata) -> list[str]:
         found = await open_executors_on(self._log, command.account, command.connector, command.trading_pair)
         for executor_id in found:
@@ -88,6 +79,17 @@ class Flattening:
     async def _running(self, command: FlattenAccount, stopped: list[str]) -> list[str]:
         found = await open_executors_on(self._log, command.account, command.connector, command.trading_pair)
         return [executor_id for executor_id in found if executor_id in stopped]
+
+
+async def connectors_to_flatten(log: EventLog, command: FlattenAccount) -> list[str]:
+    """The connectors that the command concerns. Raises AccountUnknown, CredentialUnknown."""
+    known = await connectors_of(log, command.account)
+    if command.connector is None:
+        return known
+    if command.connector not in known:
+        detail = f"Account '{command.account}' has no credential for {command.connector}"
+        raise CredentialUnknown(detail, field="connector_name")
+    return [command.connector]
 
 
 class _Run:

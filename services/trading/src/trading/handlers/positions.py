@@ -24,6 +24,7 @@ from contracts.trading import (
     SettingRefused,
     TradingPairUnknown,
 )
+from contracts.trading.setting_rehearsal import RehearseLeverage, RehearsePositionMode, SettingRehearsed
 from eventlog.errors import Fenced
 
 from trading.domain.positions import RecordLeverage, RecordMode, RecordPositions
@@ -50,6 +51,8 @@ class Positions:
             ReadPositionMode: self.mode,
             SetPositionMode: self.set_mode,
             SetLeverage: self.set_leverage,
+            RehearsePositionMode: self.rehearse_mode,
+            RehearseLeverage: self.rehearse_leverage,
         }
 
     async def keep(self) -> None:
@@ -81,12 +84,7 @@ class Positions:
 
     async def set_mode(self, command: SetPositionMode, metadata: Metadata) -> SettingDone:
         """Refused: NotPerpetual, PositionModeUnsupported, SettingRefused. Unavailable when the outcome is not known."""
-        derivative, mode = self._derivative(command), command.position_mode
-        if mode not in derivative.modes:
-            known = ", ".join(derivative.modes)
-            raise PositionModeUnsupported(
-                f"position_mode: {command.connector} does not support {mode}, only {known}", field="position_mode"
-            )
+        derivative, mode = self._checked_mode(command), command.position_mode
         _done(await derivative.set_mode(mode), "position_mode")
         record = RecordMode(account=command.account, connector=command.connector, position_mode=mode)
         await self._live.record_session(record, metadata)
@@ -94,9 +92,7 @@ class Positions:
 
     async def set_leverage(self, command: SetLeverage, metadata: Metadata) -> SettingDone:
         """Refused: NotPerpetual, TradingPairUnknown, SettingRefused. Unavailable when the outcome is not known."""
-        derivative, pair = self._derivative(command), command.trading_pair
-        if pair not in self._live.exchange.trading_rules:
-            raise TradingPairUnknown(f"trading_pair: {pair} is not traded on {command.connector}", field="trading_pair")
+        derivative, pair = self._checked_leverage(command), command.trading_pair
         _done(await derivative.set_leverage(pair, command.leverage), "leverage")
         record = RecordLeverage(
             account=command.account, connector=command.connector, trading_pair=pair, leverage=command.leverage
@@ -104,6 +100,31 @@ class Positions:
         await self._live.record_session(record, metadata)
         self._live.positions_changed.set()
         return SettingDone(account=command.account, connector=command.connector)
+
+    async def rehearse_mode(self, command: RehearsePositionMode, metadata: Metadata) -> SettingRehearsed:
+        """Refused as the setting itself, but for the exchange's word."""
+        self._checked_mode(command.setting)
+        return SettingRehearsed(account=command.setting.account, connector=command.setting.connector)
+
+    async def rehearse_leverage(self, command: RehearseLeverage, metadata: Metadata) -> SettingRehearsed:
+        """Refused as the setting itself, but for the exchange's word."""
+        self._checked_leverage(command.setting)
+        return SettingRehearsed(account=command.setting.account, connector=command.setting.connector)
+
+    def _checked_mode(self, command: SetPositionMode) -> Derivative:
+        derivative, mode = self._derivative(command), command.position_mode
+        if mode not in derivative.modes:
+            known = ", ".join(derivative.modes)
+            raise PositionModeUnsupported(
+                f"position_mode: {command.connector} does not support {mode}, only {known}", field="position_mode"
+            )
+        return derivative
+
+    def _checked_leverage(self, command: SetLeverage) -> Derivative:
+        derivative, pair = self._derivative(command), command.trading_pair
+        if pair not in self._live.exchange.trading_rules:
+            raise TradingPairUnknown(f"trading_pair: {pair} is not traded on {command.connector}", field="trading_pair")
+        return derivative
 
     async def _recorded(self, positions: Sequence[Position]) -> tuple[Position, ...]:
         live = self._live
