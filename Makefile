@@ -30,7 +30,7 @@ lint: setup  ## Formatting, lint, types, import rules, house rules, generated fi
 unit: setup  ## Tests of the packages (TESTS="cli tools" for some)
 	$(BIN)/pytest -q -n 3 --dist loadfile $(TESTS)
 
-integration: setup  ## User journeys, conformance, 500 orders and a few executors under fire (SAFETY_SEED=N for other orders)
+integration: setup  ## User journeys, conformance, 500 orders and a few executors under fire (SAFETY_SEED=N, CHAOS_SEED=N for others)
 	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder tests/integration tests/conformance tests/safety
 
 fuzz: setup  ## Schemathesis with a new seed (SCHEMATHESIS_SEED=N repeats one), and 500 orders under fire with a new seed

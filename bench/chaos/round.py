@@ -18,7 +18,7 @@ from bench.chaos.desk import Desk, opened
 from bench.chaos.judge import WRONG, judge
 from bench.chaos.market import Market
 from bench.chaos.plans import ACCOUNTS, Drawn, Plan
-from bench.chaos.reading import executors_of, messages, ours_of, owners
+from bench.chaos.reading import executors_of, messages, ours_of, owners, rows
 from bench.chaos.reports import Figures, judge_reports
 from tests.safety.adversary import Adversary
 from tests.safety.checker import Verdict, together
@@ -30,6 +30,9 @@ from tests.stack import Stack
 SETTLE_SECONDS = 300.0
 STILL_SECONDS = 90.0
 """Longer than anything is left alone here: funding payments, of which nothing tells, for five reconciliations."""
+LEAST_FILLS = 0.5
+"""For each executor, before a round ends: on a busy machine it takes longer until they trade."""
+LONGEST_LIFE = 120.0
 TERMINATED = "TERMINATED"
 
 
@@ -113,8 +116,16 @@ class Stage:
             performing = [tasks.create_task(desks[plan.account].perform(self.http, plan)) for plan in plans]
             await asyncio.wait([harming, *performing])
             await asyncio.sleep(max(0.0, wanted.seconds - (time.monotonic() - began)))
+            while time.monotonic() - began < LONGEST_LIFE and await self._fills(desks) < len(plans) * LEAST_FILLS:  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(1)
             for task in endless:
                 task.cancel()
+
+    async def _fills(self, desks: Sequence[Desk]) -> int:
+        try:
+            return len(await rows(self.http, "/trading/trades", {"account_names": [desk.account for desk in desks]}))
+        except httpx.HTTPError:
+            return 0
 
     async def _settled(self, desks: Sequence[Desk], plans: Sequence[Plan], played: Round) -> Verdict:
         """The first good verdict, or the last when the time is up or nothing has changed for long."""
