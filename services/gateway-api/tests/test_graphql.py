@@ -102,6 +102,8 @@ BOMB = "{ orders { ...F0 } }" + "".join(
         ("{ orders " + "{ nodes " * 20 + "{ orderId }" + " }" * 21, "QueryTooLarge", "depth"),
         ("{ " + "accounts " * 3000 + "}", "QueryInvalid", None),
         (BOMB + " fragment F40 on OrderConnection { totalCount }", "QueryTooLarge", "cost"),
+        ("{ a" * 900 + " }" * 900, "QueryInvalid", None),
+        ("{ orders(first: " + "[" * 950 + "]" * 950 + ") { totalCount } }", "QueryInvalid", None),
         (CYCLE, "QueryInvalid", None),
         (DEEP, "QueryInvalid", None),
     ],
