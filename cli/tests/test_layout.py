@@ -27,12 +27,12 @@ def layout(home: Home, **changes: object) -> Layout:
 
 def test_programs_start_after_what_they_need(home: Home) -> None:
     names = [[program.name for program in group] for group in layout(home).groups()]
-    assert names == [["postgres", "nats", "sandbox-exchange"], ["accounts", "trading"], ["gateway-api"]]
+    assert names == [["postgres", "nats", "sandbox-exchange"], ["accounts", "market-data", "trading"], ["gateway-api"]]
 
 
 def test_trading_replicas_are_processes_with_ports_and_settings_of_their_own(home: Home) -> None:
     stack = layout(home, trading_replicas=3, services={"trading": {"TRADING_LOG_LEVEL": "DEBUG"}})
-    assert [program.name for program in stack.groups()[1]] == ["accounts", "trading", "trading-2", "trading-3"]
+    assert [program.name for program in stack.groups()[1]] == ["accounts", "market-data", "trading", "trading-2", "trading-3"]
     replicas = [stack.environments()[name] for name in ("trading", "trading-2", "trading-3")]
     assert [each["TRADING_REPLICA"] for each in replicas] == ["trading-1", "trading-2", "trading-3"]
     assert len({each["TRADING_HEALTH_PORT"] for each in replicas}) == 3
@@ -42,10 +42,11 @@ def test_trading_replicas_are_processes_with_ports_and_settings_of_their_own(hom
 def test_external_servers_replace_ours(home: Home) -> None:
     stack = layout(home, nats_url="nats://u:p@bus:4222", database_url="postgresql://u:p@db/x", venue="live")
     names = [[program.name for program in group] for group in stack.groups()]
-    assert names == [[], ["accounts", "trading"], ["gateway-api"]]
+    assert names == [[], ["accounts", "market-data", "trading"], ["gateway-api"]]
     accounts = stack.environments()["accounts"]
     assert accounts["ACCOUNTS_NATS_URL"] == "nats://u:p@bus:4222"
     assert accounts["ACCOUNTS_DATABASE_URL"] == "postgresql://u:p@db/x"
+    assert "MARKET_DATA_SANDBOX_URL" not in stack.environments()["market-data"]
     assert "TRADING_SANDBOX_URL" not in stack.environments()["trading"]
 
 
@@ -81,7 +82,7 @@ def test_what_the_operator_sets_for_a_service_wins(home: Home) -> None:
 
 def test_services_send_their_traces_where_the_operator_says(home: Home) -> None:
     traced = layout(home, otlp_endpoint="http://collector:4318").environments()
-    for service in ("accounts", "trading", "gateway-api"):
+    for service in ("accounts", "trading", "market-data", "gateway-api"):
         name = f"{service.replace('-', '_').upper()}_OTLP_ENDPOINT"
         assert traced[service][name] == "http://collector:4318"
         assert name not in layout(home).environments()[service]

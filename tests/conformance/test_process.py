@@ -92,7 +92,7 @@ def test_health_is_open_and_lists_every_service(anonymous: httpx.Client) -> None
     health = response.json()
     assert health["status"] == "ready"
     assert health["venue"] in {"sandbox", "live"}
-    assert {"gateway-api", "accounts", "trading"} <= set(health["services"])
+    assert {"gateway-api", "accounts", "trading", "market-data"} <= set(health["services"])
 
 
 def test_documentation_is_open(anonymous: httpx.Client) -> None:

@@ -24,7 +24,7 @@ from tests.small_disk import SmallDisk, mounted
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, planned
 
 pytestmark = pytest.mark.timeout(600)
-SERVICES = ("sandbox-exchange", "accounts", "trading", "gateway-api")
+SERVICES = ("sandbox-exchange", "accounts", "market-data", "trading", "gateway-api")
 
 
 @pytest.fixture

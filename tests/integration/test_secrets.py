@@ -151,7 +151,7 @@ def operate(seen: Searched, elsewhere: Path) -> None:
     """What operators print and make."""
     stack = seen.stack
     ports = json.loads(stack.run("status", "--json"))["ports"]
-    for service in ("accounts", "trading", "gateway-api"):
+    for service in ("accounts", "trading", "market-data", "gateway-api"):
         seen.metrics += httpx.get(f"http://127.0.0.1:{ports[f'{service}-health']}/metrics", timeout=30).text
     streams = ("accounts.account-master_account", "accounts.vault-credentials", "trading.session-master_account.binance")
     told = [("history", stream, "--json", "--at", "2999-01-01T00:00:00Z") for stream in streams]

@@ -46,6 +46,11 @@ class Home:
         return self.path / "sandbox"
 
     @property
+    def candles(self) -> Path:
+        """The candle store."""
+        return self.path / "candles"
+
+    @property
     def lock(self) -> Path:
         """Held by the supervisor while it lives; its text is the supervisor's pid."""
         return self.run / "supervisor.lock"
@@ -76,7 +81,7 @@ class Home:
     def open(self) -> None:
         """Create what is missing. Only Postgres's user may pass through the top directory; the rest is ours alone."""
         self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
-        for directory in (self.run, self.logs, self.secrets, self.nats, self.sandbox):
+        for directory in (self.run, self.logs, self.secrets, self.nats, self.sandbox, self.candles):
             directory.mkdir(mode=0o700, exist_ok=True)
 
     def postgres(self, user: SystemUser | None, shared: Path = SHARED_STATE) -> Path:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 PREFIXES = {
     "accounts": ("ACCOUNTS_",),
     "trading": ("TRADING_",),
+    "market-data": ("MARKET_DATA_",),
     "gateway-api": ("GATEWAY_API_", "CORS_"),
     "sandbox-exchange": ("SANDBOX_EXCHANGE_",),
 }

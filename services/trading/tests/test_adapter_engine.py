@@ -21,8 +21,8 @@ from contracts.rejections import Unavailable
 from contracts.trading import ConnectorNotFound
 from engine_kit import public, throttle
 from engine_kit.engine import Engine
-from engine_kit.flight import Flights
 from engine_kit.venue import Venue
+from service_kit.flight import Flights
 from trading.adapters import connectors, order_ids
 from trading.adapters.catalogue import EngineCatalogue
 from trading.adapters.markets import Markets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from contracts import naming
+from contracts import market_data, naming
 from contracts.accounts import RevealCredential
 from contracts.vault import RevealConfigPassword, RotateConfigPassword
 
@@ -14,7 +14,10 @@ from hummingbus.embedded.nats import NatsUser
 CONTEXTS = ("accounts", "trading")
 """The contexts with an event log; each is owned by the service of the same name."""
 
-LOGINS = (*CONTEXTS, "gateway-api", "operator")
+MARKET_DATA = market_data.CONTEXT
+"""The service of market data: it answers queries, and stores no event."""
+
+LOGINS = (*CONTEXTS, MARKET_DATA, "gateway-api", "operator")
 """Every login of the bus. The sandbox exchange has none: it is the outside world."""
 
 API = "$JS.API"
@@ -47,6 +50,8 @@ def access_of(login: str) -> Access:
         return _operator()
     if login == "gateway-api":
         return _gateway()
+    if login == MARKET_DATA:
+        return Access(publish=(), subscribe=(naming.inbox(login), naming.queries_of(login)))
     return _owner(login, asks=_ASKS[login])
 
 
@@ -91,13 +96,14 @@ def _gateway() -> Access:
     answers = naming.bucket_stream(naming.ANSWER_BUCKET)
     publish = [
         *asks,
+        naming.queries_of(MARKET_DATA),
         naming.bucket_subjects(naming.ANSWER_BUCKET),
         *_jetstream_account(),
         *_keep(answers),
         *(subject for stream in (*streams, answers) for subject in _consume(stream)),
     ]
     events = [naming.event_stream_subjects(context) for context in CONTEXTS]
-    changes = [naming.changes_subject(context) for context in CONTEXTS]
+    changes = [naming.changes_subject(context) for context in (*CONTEXTS, MARKET_DATA)]
     asked = [naming.queries_of("gateway-api"), naming.commands_of("gateway-api")]
     subscribe = [naming.inbox("gateway-api"), *asked, *events, *changes]
     return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL, REVEAL_PASSWORD, ROTATE))

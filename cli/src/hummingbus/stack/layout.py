@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from hummingbus.embedded.nats import NatsServer
-from hummingbus.embedded.nats_permissions import CONTEXTS, nats_users
+from hummingbus.embedded.nats_permissions import CONTEXTS, MARKET_DATA, nats_users
 from hummingbus.embedded.ports import LOOPBACK
 from hummingbus.embedded.postgres import PostgresCluster
 from hummingbus.embedded.process import Program, unprivileged_user
@@ -40,7 +40,7 @@ def wanted_ports(settings: StackSettings) -> dict[str, int]:
         ports["postgres"] = 5432
     if settings.venue == "sandbox":
         ports["sandbox-exchange"] = 8090
-    services = (*CONTEXTS, GATEWAY, *trading_replicas(settings)[1:])
+    services = (*CONTEXTS, GATEWAY, *trading_replicas(settings)[1:], MARKET_DATA)
     return ports | {f"{service}-health": 8101 + number for number, service in enumerate(services)}
 
 
@@ -68,7 +68,7 @@ class Layout:
         outside = [self._service("sandbox-exchange", self.ports["sandbox-exchange"], "/health")] if self._sandbox else []
         infrastructure = [*self.database(), *self._nats(), *outside]
         replicas = [self._service("trading", self.ports[f"{name}-health"], name=name) for name in self._replicas]
-        contexts = [self._service("accounts", self.ports["accounts-health"]), *replicas]
+        contexts = [*(self._service(name, self.ports[f"{name}-health"]) for name in ("accounts", MARKET_DATA)), *replicas]
         return [infrastructure, contexts, [self._service(GATEWAY, self.ports["gateway-api-health"], stop_seconds=GATEWAY_STOP)]]
 
     def environments(self) -> dict[str, dict[str, str]]:
@@ -76,6 +76,7 @@ class Layout:
         computed = {
             "accounts": self._accounts(),
             **{name: self._trading(name) for name in self._replicas},
+            MARKET_DATA: self._market_data(),
             "gateway-api": self._gateway(),
         } | ({"sandbox-exchange": self._exchange()} if self._sandbox else {})
         operators = self.settings.services | dict.fromkeys(self._replicas, self.settings.services.get("trading", {}))
@@ -166,6 +167,12 @@ class Layout:
         values = self._common("trading", process) | {"TRADING_TRANSPORT_KEY": self.secrets["transport_key"]}
         if self._sandbox:
             values["TRADING_SANDBOX_URL"] = f"http://{LOOPBACK}:{self.ports['sandbox-exchange']}"
+        return values
+
+    def _market_data(self) -> dict[str, str]:
+        values = self._common(MARKET_DATA) | {"MARKET_DATA_CANDLE_DIR": str(self.home.candles)}
+        if self._sandbox:
+            values["MARKET_DATA_SANDBOX_URL"] = f"http://{LOOPBACK}:{self.ports['sandbox-exchange']}"
         return values
 
     def _gateway(self) -> dict[str, str]:

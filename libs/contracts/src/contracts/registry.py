@@ -5,12 +5,12 @@ from __future__ import annotations
 from types import ModuleType
 from typing import get_args
 
-from contracts import accounts, trading, vault
+from contracts import accounts, market_data, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
 from contracts.trading import reconciliation, setting_rehearsal
 
-MODULES: tuple[ModuleType, ...] = (accounts, vault, trading, reconciliation, setting_rehearsal)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, trading, reconciliation, setting_rehearsal, market_data)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),

@@ -96,7 +96,7 @@ class Settings(ServiceSettings):
     drain_timeout: float = Field(default=20, ge=0, le=60)
     """Seconds that running requests get to end at a stop."""
 
-    services: Listed = ("accounts", "trading")
+    services: Listed = ("accounts", "trading", "market-data")
     """The services that `/health` asks."""
 
     authentication_ttl: float = Field(default=300, gt=0)

@@ -22,6 +22,8 @@ from gateway_api.rest import (
     graph,
     health,
     idempotency,
+    market_data,
+    order_books,
     portfolio,
     positions,
     reconciliation,
@@ -47,6 +49,8 @@ FAMILIES = (
     executors.router,
     risk.router,
     graph.router,
+    market_data.router,
+    order_books.router,
 )
 EXPOSED = (
     REQUEST_ID,

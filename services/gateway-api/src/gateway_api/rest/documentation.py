@@ -31,6 +31,7 @@ TAGS = [
     {"name": "Portfolio", "description": "Balances and their value, now and over time."},
     {"name": "Trading", "description": "Orders, executions and positions."},
     {"name": "GraphQL", "description": "The same nouns in one question; subscriptions over a WebSocket."},
+    {"name": "Market Data", "description": "Candles of every connector: live, and their history from the store."},
     {"name": "Executors", "description": "The engine's strategies that run on the server, and the positions they kept."},
 ]
 

@@ -13,7 +13,7 @@ from contracts.rejections import Unavailable
 from engine_kit import public
 from engine_kit.asking import asked
 from engine_kit.engine import Engine
-from engine_kit.flight import Flights
+from service_kit.flight import Flights
 
 from trading.adapters.exchange import TradingRule
 

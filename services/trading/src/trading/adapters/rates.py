@@ -10,7 +10,7 @@ from typing import Any
 
 from contracts.message import TOKEN
 from engine_kit.asking import asked
-from engine_kit.flight import Flights
+from service_kit.flight import Flights
 
 from trading.adapters.markets import Markets
 

@@ -1,0 +1,1 @@
+"""Market data: candles, and the feeds and the store they come from."""

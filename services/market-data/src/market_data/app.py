@@ -1,0 +1,77 @@
+"""The composition root: the only module that knows all the others."""
+
+from __future__ import annotations
+
+from contracts.market_data import (
+    CompleteCandles,
+    GetCandles,
+    GetFeedSettings,
+    GetFundingInfo,
+    GetOrderBook,
+    GetPrices,
+    ListCandleConnectors,
+    ListFeeds,
+    ListStoredCandles,
+    MeasureOrderBook,
+    ReadCandles,
+)
+from engine_kit.engine import Engine
+from engine_kit.venue import Venue
+from service_kit.service import Service
+
+from market_data.adapters.candle_store import ParquetCandles
+from market_data.adapters.candles import EngineCandles
+from market_data.adapters.loading import Loading
+from market_data.adapters.order_books import EngineMarkets
+from market_data.domain.spans import partitions, united
+from market_data.handlers.books import BookFeed, OrderBooks
+from market_data.handlers.candle_feed import CandleFeed
+from market_data.handlers.candles import Candles
+from market_data.handlers.feeds import Feeds
+from market_data.handlers.history import History
+from market_data.settings import Settings
+
+
+def build(settings: Settings) -> Service:
+    """The composed service; connects to nothing until it is run, and loads the engine when somebody needs it."""
+    service = Service("market-data", settings)
+    loading = Loading(Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None)))
+    feeds = Feeds(settings.feed_timeout, settings.cleanup_interval, settings.candles_ready_timeout)
+    source, store = EngineCandles(loading), ParquetCandles(settings.candle_dir, partitions, united)
+    history = History(source, store, settings.history_timeout)
+    _serve_candles(service, Candles(source, store, history, feeds))
+    markets = EngineMarkets(loading)
+    _serve_books(service, OrderBooks(markets, feeds))
+    _measure(service, feeds)
+    service.task("feeds", feeds.keep)
+    service.on_stop(feeds.stop)
+    service.on_stop(markets.stop)
+    service.on_stop(loading.stop)
+    return service
+
+
+def _measure(service: Service, feeds: Feeds) -> None:
+    running = service.metrics.gauge("market_data_feeds", "Feeds that are running.", "kind")
+
+    async def count() -> None:
+        for kind in (CandleFeed.kind, BookFeed.kind):
+            running.labels(kind).set(feeds.count(kind))
+
+    service.metrics.on_scrape(count)
+
+
+def _serve_candles(service: Service, candles: Candles) -> None:
+    service.query(GetCandles, candles.candles)
+    service.query(CompleteCandles, candles.complete)
+    service.query(ReadCandles, candles.read)
+    service.query(ListCandleConnectors, candles.connectors)
+    service.query(ListStoredCandles, candles.stored)
+    service.query(ListFeeds, candles.feeds)
+    service.query(GetFeedSettings, candles.settings)
+
+
+def _serve_books(service: Service, books: OrderBooks) -> None:
+    service.query(GetOrderBook, books.snapshot)
+    service.query(MeasureOrderBook, books.measure)
+    service.query(GetPrices, books.prices)
+    service.query(GetFundingInfo, books.funding)

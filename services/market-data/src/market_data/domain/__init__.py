@@ -1,0 +1,1 @@
+"""What market data computes, without asking anybody: spans of time and what is missing in them."""
