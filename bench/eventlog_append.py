@@ -169,6 +169,7 @@ async def figures(cluster: embedded.PostgresCluster, nats_url: str, seconds: flo
                 "library recorder": eventlog_baselines.library(url, state, clocked, writers),
                 "raw transactions": eventlog_baselines.transactions(url, state, clocked),
                 "raw group commit": eventlog_baselines.group_commit(url, state, clocked),
+                "raw same rows": eventlog_baselines.same_rows(url, state, clocked),
                 "append": of_log(url, [], clocked, deciding=False),
                 "append_with_view": of_log(url, [FillsView()], clocked, deciding=False),
                 "execute_with_view": of_log(url, [FillsView()], clocked, deciding=True),
@@ -212,12 +213,16 @@ def tables(found: Figures) -> str:
     columns += [f"{whose} cpu us a command, {WRITERS[-1]} writers" for whose in ("client", "postgres")]
     most = {name: each[str(WRITERS[-1])]["per_second"] for name, each in by_writers.items()}
     view, relay = most["append_with_view"], found["relay_lag"]
+    shares = {
+        name: [f"{100 * most[name] / most[raw]:.0f} %" for raw in ("raw group commit", "raw same rows")]
+        for name in ("append_with_view", "append")
+    }
     text = (
-        f"Postgres {found['postgres']} with fsync. With {WRITERS[-1]} writers and an own view: "
-        f"{100 * view / most['raw group commit']:.0f} % of a raw group-committed insert, "
-        f"{view / most['library recorder']:.1f} times the library's recorder; without a view "
-        f"{100 * most['append'] / most['raw group commit']:.0f} %. A command that also reads and decides: "
-        f"{most['execute_with_view']:,} a second. In batches of {BATCH}: "
+        f"Postgres {found['postgres']} with fsync. Of a raw group-committed insert, with {WRITERS[-1]} writers: an append with "
+        f"an own view is {shares['append_with_view'][0]} of one of four columns and {shares['append_with_view'][1]} of one of "
+        f"the log's own rows, ready made, into its own table; an append without a view {shares['append'][0]} and "
+        f"{shares['append'][1]}. With a view it is {view / most['library recorder']:.1f} times the library's recorder. A "
+        f"command that also reads and decides: {most['execute_with_view']:,} a second. In batches of {BATCH}: "
         f"{found['events_in_batches']['per_second']:,} events a second. Relay, at {relay['events_per_second']:g} events a "
         f"second: p50 {relay['p50_ms']} ms, p99 {relay['p99_ms']} ms from recorded to the subscriber."
     )

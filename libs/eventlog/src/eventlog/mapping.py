@@ -97,7 +97,7 @@ def store(event: Event, stream: str, version: int) -> tuple[str, bytes]:
         msg = f"another class is registered as {envelope.TOPIC}"
         raise EventUnknown(msg)
     if envelope.class_version == 1:
-        return envelope.TOPIC, event.model_dump_json().encode()
+        return envelope.TOPIC, event.__pydantic_serializer__.to_json(event)
     stored = _mapper.to_stored_event(envelope(stream, version, event.model_dump(mode="json")))
     return stored.topic, stored.state
 
