@@ -167,3 +167,15 @@ async def test_introspection_is_for_those_who_are_logged_in(http: httpx.AsyncCli
 async def test_a_body_that_is_no_request(http: httpx.AsyncClient, services: FakeServices, body: dict[str, Any]) -> None:
     assert (await http.post("/graphql", json=body)).status_code == 422
     assert services.sent == []
+
+
+@pytest.mark.parametrize(
+    ("query", "operation"), [("{ accounts }", "other"), ("query A { accounts } query B { accounts }", None)]
+)
+async def test_an_operation_that_is_not_there_is_named(
+    http: httpx.AsyncClient, services: FakeServices, query: str, operation: str | None
+) -> None:
+    response = await http.post("/graphql", json={"query": query, "operationName": operation})
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["extensions"]["field"] == "operationName"
+    assert services.sent == []

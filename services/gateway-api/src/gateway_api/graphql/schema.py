@@ -11,12 +11,12 @@ from typing import Any
 import strawberry
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
-from graphql import GraphQLError, MaxIntrospectionDepthRule, OperationDefinitionNode, OperationType, parse
+from graphql import GraphQLError, MaxIntrospectionDepthRule, OperationType, get_operation_ast, parse
 from strawberry.extensions import AddValidationRules, ParserCache, SchemaExtension, ValidationCache
 from strawberry.types import ExecutionContext, ExecutionResult
 
 from gateway_api.graphql.accounts import AccountQueries
-from gateway_api.graphql.context import Context, Feeds, Services
+from gateway_api.graphql.context import Context, Feeds, Services, invalid
 from gateway_api.graphql.executors import ExecutorQueries, ExecutorSubscriptions
 from gateway_api.graphql.limits import Limits, check
 from gateway_api.graphql.orders import OrderQueries, OrderSubscriptions
@@ -71,7 +71,7 @@ class Graph:
         self, query: str, variables: Mapping[str, Any] | None, operation: str | None, metadata: Metadata
     ) -> dict[str, Any]:
         """The answer to a query: `data`, and `errors` where there are any; without `data` it was not carried out."""
-        refusal = self._refusal(query, variables, subscriptions=False)
+        refusal = self._refusal(query, variables, operation, subscriptions=False)
         if refusal is not None:
             return {"errors": [shaped(refusal)]}
         context = Context(self.services, self.feeds, metadata)
@@ -82,7 +82,7 @@ class Graph:
         self, query: str, variables: Mapping[str, Any] | None, operation: str | None, metadata: Metadata
     ) -> AsyncGenerator[dict[str, Any]]:
         """The answers to a query or a subscription, one after the other; one without `data` is the only one."""
-        refusal = self._refusal(query, variables, subscriptions=True)
+        refusal = self._refusal(query, variables, operation, subscriptions=True)
         if refusal is not None:
             yield {"errors": [shaped(refusal)]}
             return
@@ -93,15 +93,19 @@ class Graph:
                 if isinstance(result, ExecutionResult):
                     yield told(result.data, result.errors)
 
-    def _refusal(self, query: str, variables: Mapping[str, Any] | None, *, subscriptions: bool) -> GraphQLError | None:
+    def _refusal(
+        self, query: str, variables: Mapping[str, Any] | None, operation: str | None, *, subscriptions: bool
+    ) -> GraphQLError | None:
         """Why a document is not carried out, where it can be seen before its validation."""
         try:
             document = parse(query, max_tokens=self.limits.tokens, no_location=True)
             check(document, variables or {}, self.limits)
         except GraphQLError as error:
             return error
-        asked = {each.operation for each in document.definitions if isinstance(each, OperationDefinitionNode)}
-        if OperationType.SUBSCRIPTION in asked and not subscriptions:
+        wanted = get_operation_ast(document, operation)
+        if wanted is None:
+            return invalid("operationName", "Names an operation of the document; needed where there are several")
+        if wanted.operation is OperationType.SUBSCRIPTION and not subscriptions:
             return GraphQLError("Subscriptions are told over a WebSocket at this address")
         return None
 
