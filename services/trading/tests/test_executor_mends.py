@@ -87,6 +87,7 @@ async def test_orders_of_a_plan_that_are_due_together_are_placed_one_after_the_o
         await twap.step()
         await twap.step()
         assert len(asked) == number
+        assert twap.status is ExecutorStatus.RUNNING
         for kind in ("created", "filled", "completed"):
             twap.tell(kind, filled_order(f"o{number}", asked[-1]), f"o{number}", asked[-1])
     spent = sum(each.amount * Decimal(50000) for each in asked)

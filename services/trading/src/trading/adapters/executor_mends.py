@@ -69,6 +69,11 @@ class Twap(ENGINES):  # type: ignore[misc]
         if due:
             self.create_order(due[0])
 
+    def evaluate_all_orders_completed(self) -> None:
+        """End when every order of the plan is known and filled; the engine's does not wait for one it has just asked for."""
+        if all(order is not None and order.order is not None and order.is_filled for order in self._order_plan.values()):
+            self._status = _statuses().SHUTTING_DOWN
+
     def get_total_executed_amount(self) -> Decimal:
         """In base, of all orders there ever were."""
         return sum((order.executed_amount_base for order in self._traded()), Decimal(0))
