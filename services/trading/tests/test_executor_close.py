@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from contracts.trading import CloseType, ExecutorType, OrderCompleted, OrderFilled, PositionAction, PositionMode, Side
 from fake_exchange import rule
-from test_executor_orders import CREATED, Session, fill, placed, rejected
+from test_executor_orders import CREATED, Session, as_it_is, fill, placed, rejected
 from trading.domain.executor import Close, Executor, FailStop
 from trading.handlers.executor_close import Closing
 from trading.handlers.executor_orders import OrderBook
@@ -40,7 +40,7 @@ class End:
         self.session.exchange.trading_rules = {"BTC-USDT": rule("BTC-USDT")}
         self.session.exchange.quantize_amount = lambda _pair, each: each
         self.posts = {"binance": Post(self.session, self.session)}  # type: ignore[arg-type]
-        self.orders = OrderBook(self.session, self.posts, POSITION, 0)  # type: ignore[arg-type]
+        self.orders = OrderBook(self.session, self.posts, POSITION, 0, as_it_is)  # type: ignore[arg-type]
         self.amount = amount
         self.failed: list[Any] = []
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from contracts.rejections import Unavailable
 from contracts.trading import Market
-from hummingbot.core.rate_oracle.rate_oracle import RateOracle
+from engine_kit.engine import Engine
 from trading.adapters import executor_rates
 from trading.adapters.executor_rates import Conversions
 
@@ -35,7 +35,10 @@ class Rates:
 
 
 @pytest.fixture
-def oracle(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Decimal]]:
+def oracle(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Decimal]]:
+    # After the engine: who imports its package first has its loggers too.
+    from hummingbot.core.rate_oracle.rate_oracle import RateOracle
+
     prices: dict[str, Decimal] = RateOracle.get_instance()._prices
     prices.clear()
     monkeypatch.setattr(executor_rates, "RENEW_SECONDS", 0.01)

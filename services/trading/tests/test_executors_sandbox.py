@@ -101,8 +101,9 @@ async def test_dca_ends_at_its_barriers_and_when_stopped(venue: ExecutorVenue) -
         venue.create("BTC", **dca("89000", "88000", take_profit="0.01")),
         venue.create("ETH", **dca("2970", "2940", stop_loss="0.02")),
         venue.create("AVAX", **dca("40", "39", mode="TAKER", time_limit=20)),
-        venue.create("LTC", **dca("98", "97", take_profit="0.01")),
-        venue.create("LINK", **dca("19.8", "19.6", take_profit="0.01")),
+        # Far barriers: a fill may be heard of before the book that shows its price.
+        venue.create("LTC", **dca("98", "97", take_profit="0.2")),
+        venue.create("LINK", **dca("19.8", "19.6", take_profit="0.2")),
         venue.create("SOL", connector=PERPETUAL, **{**dca("182", "185", take_profit="0.01"), "side": "SELL"}),
     )
     await asyncio.gather(*(venue.until_open(each, 2) for each in (taken, lost, stopped, kept, short)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -64,6 +65,28 @@ async def test_pushed_changes_are_reported_once_and_kept_in_the_table(rig: Rig, 
         assert list(read.positions) == held
     assert [[each.amount for each in event.positions] for event in await reports(rig)] == [[1], [2], []]
     assert await rig.log.fetch("SELECT * FROM positions") == []
+
+
+async def test_an_answer_that_a_later_one_overtook_is_not_recorded(rig: Rig, futures: FakeDerivative) -> None:
+    asked, answer, read_now = asyncio.Event(), asyncio.Event(), futures.positions
+
+    async def late() -> list[Position]:
+        found = await read_now()
+        asked.set()
+        await answer.wait()
+        return found
+
+    handler = rig.commands.handlers["ReadPositions"]
+    futures.held = [position("2")]
+    futures.positions = late  # type: ignore[method-assign]
+    overtaken = asyncio.create_task(handler(READ, Metadata()))
+    await asked.wait()
+    futures.positions = read_now  # type: ignore[method-assign]
+    futures.held = [position("3")]
+    await handler(READ, Metadata())
+    answer.set()
+    await overtaken
+    assert [[each.amount for each in event.positions] for event in await reports(rig)][-1] == [3]
 
 
 async def test_an_exchange_that_is_away_tells_no_positions(rig: Rig, futures: FakeDerivative) -> None:

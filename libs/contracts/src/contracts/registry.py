@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from types import ModuleType
 from typing import get_args
 
 from contracts import accounts, market_data, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
-from contracts.trading import reconciliation, setting_rehearsal
+from contracts.trading import reconciliation
 
-MODULES: tuple[ModuleType, ...] = (accounts, vault, trading, reconciliation, setting_rehearsal, market_data)
+_TRADING = tuple(importlib.import_module(f"{trading.__name__}.{each.name}") for each in pkgutil.iter_modules(trading.__path__))
+MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),

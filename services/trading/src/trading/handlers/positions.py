@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -43,6 +44,8 @@ class Positions:
     def __init__(self, live: Live) -> None:
         self._live = live
         self._differences = Differences(live)
+        self._asked = itertools.count(1)
+        self._newest = 0
 
     def served(self) -> dict[type[Command], Callable[[Any, Metadata], Awaitable[Reply]]]:
         """The handlers of the session's commands about positions."""
@@ -63,7 +66,8 @@ class Positions:
         while derivative is not None:
             live.positions_changed.clear()
             try:
-                await self._recorded(await self._differences.read(derivative))
+                asked = next(self._asked)
+                await self._recorded(await self._differences.read(derivative), asked)
             except Unavailable as error:
                 if isinstance(error, Fenced):
                     raise
@@ -75,7 +79,8 @@ class Positions:
 
     async def read(self, command: ReadPositions, metadata: Metadata) -> PositionsRead:
         """Ask the exchange, and record what changed. Refused: NotPerpetual. Unavailable when it does not answer."""
-        positions = await self._recorded(await self._derivative(command).positions())
+        derivative, asked = self._derivative(command), next(self._asked)
+        positions = await self._recorded(await derivative.positions(), asked)
         return PositionsRead(account=command.account, connector=command.connector, positions=positions)
 
     async def mode(self, command: ReadPositionMode, metadata: Metadata) -> PositionModeRead:
@@ -126,11 +131,15 @@ class Positions:
             raise TradingPairUnknown(f"trading_pair: {pair} is not traded on {command.connector}", field="trading_pair")
         return derivative
 
-    async def _recorded(self, positions: Sequence[Position]) -> tuple[Position, ...]:
+    async def _recorded(self, positions: Sequence[Position], asked: int) -> tuple[Position, ...]:
         live = self._live
         # A position may come from trades of a pair nothing was ever traded on from here.
         live.pairs.update(position.trading_pair for position in positions)
-        await live.record_session(RecordPositions(account=live.account, connector=live.connector, positions=tuple(positions)))
+        # Answers may overtake each other: one asked for before what is recorded says nothing new.
+        if asked > self._newest:
+            self._newest = asked
+            record = RecordPositions(account=live.account, connector=live.connector, positions=tuple(positions))
+            await live.record_session(record)
         return tuple(sorted(positions, key=lambda each: (each.trading_pair, each.side)))
 
     def _derivative(self, command: PositionRequest) -> Derivative:
