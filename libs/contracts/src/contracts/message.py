@@ -33,7 +33,9 @@ Token = Annotated[str, StringConstraints(pattern=TOKEN_PATTERN)]
 
 def plain_decimal(value: Decimal) -> str:
     """The plain decimal text of a finite number: no exponent, no trailing zeros (`0.1`, `100`, `0.00000001`)."""
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text
