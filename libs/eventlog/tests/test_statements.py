@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
@@ -6,7 +6,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 import sqlalchemy as sa
-from eventlog.statements import Statement, literal
+from eventlog.statements import Statement, json_text, literal
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 METADATA = sa.MetaData()
@@ -84,3 +84,46 @@ async def test_all_types_through_postgres(database_url: str) -> None:
     write = Statement(some).bind(names=["a"])
     assert await connection.execute(write.sql, *write.args) == "DELETE 1"
     await connection.close()
+
+
+PLAIN = sa.Table("plain", METADATA, *(sa.Column(column.name, column.type) for column in THINGS.c if column.name != "tags"))
+
+
+async def test_many_rows_of_a_plain_insert_keep_every_value(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    await connection.execute(str(sa.schema.CreateTable(PLAIN).compile(dialect=sa.dialects.postgresql.dialect())))
+    statement = Statement(sa.insert(PLAIN))
+    row = {name: value for name, value in ROW.items() if name != "tags"}
+    last = {
+        **row,
+        "name": 'é"\\$1',
+        "amount": Decimal("-1E+30"),
+        "at": datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=2))),
+        "open": None,
+    }
+    writes = [statement.bind(**each) for each in (row, dict.fromkeys(row), last)]
+    rows = writes[0].plain
+    assert rows is not None
+    await connection.execute(rows.sql(), json_text([write.args for write in writes]))
+    together = await connection.fetch("SELECT * FROM plain")
+    await connection.execute("DELETE FROM plain")
+    for write in writes:
+        await connection.execute(write.sql, *write.args)
+    assert together == await connection.fetch("SELECT * FROM plain")
+    await connection.close()
+
+
+def test_only_plain_inserts_take_many_rows() -> None:
+    id_ = sa.bindparam("id", type_=sa.Uuid)
+    for clause in (
+        sa.insert(THINGS),  # an array
+        insert(PLAIN).on_conflict_do_nothing(),
+        sa.insert(PLAIN).values(id=id_, name="fixed", open=sa.true()),
+        sa.insert(PLAIN).values(id=id_, amount=PLAIN.c.amount + 1),
+        sa.insert(PLAIN).from_select(["id"], sa.select(id_)),
+        sa.delete(PLAIN).where(PLAIN.c.id == id_),
+        sa.text("INSERT INTO plain (id) VALUES (:id)"),
+        sa.insert(sa.Table("exact", sa.MetaData(), sa.Column("x", sa.Float))),
+        sa.insert(sa.Table("kinds", sa.MetaData(), sa.Column("x", sa.Enum("a", name="kind")))),
+    ):
+        assert Statement(clause)._plain is None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from contracts.message import Event, Metadata
 
+from eventlog.chained import Chained
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.recorded import Fence, Recorded
 from eventlog.statements import Write
@@ -19,7 +20,8 @@ type Outcome = list[Recorded] | VersionConflict | Fenced
 class Append:
     """One caller's events, ready to store: `stored` holds topic and state, `metadata` each event's own.
 
-    `queued_at` is monotonic time, not the loop's: uvloop counts whole milliseconds.
+    `chained` is worked out ahead, as far as it can be. `queued_at` is monotonic time, not the loop's: uvloop counts whole
+    milliseconds.
     """
 
     stream: str
@@ -31,3 +33,4 @@ class Append:
     fence: Fence | None
     queued_at: float
     done: asyncio.Future[list[Recorded]]
+    chained: Chained | None = None

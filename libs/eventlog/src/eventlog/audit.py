@@ -73,7 +73,7 @@ class _Auditor:
         version = row["originator_version"]
         if version != self._version + 1:
             return f"version {self._version + 1} is missing before it"
-        if rows.content_of(row).hash_after(self._hash) != row["hash"]:
+        if rows.hash_of(row, self._hash) != row["hash"]:
             return "its hash does not fit its content and its predecessor: one of them was changed"
         return None
 

@@ -2,30 +2,57 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
 
 import asyncpg
 
-from eventlog import rows, single
+from eventlog import rows
 from eventlog.append import Append, Outcome
-from eventlog.chain import GENESIS, Content
+from eventlog.chained import Chained, Head, chained, projected
+from eventlog.combined import combined
 from eventlog.database import Connection
 from eventlog.errors import Fenced, GuardFailed, VersionConflict
-from eventlog.heads import Head, Heads
+from eventlog.heads import BEGINNING, Heads
 from eventlog.recorded import Fence, Recorded
-from eventlog.statements import Guard, View, Write
+from eventlog.statements import Guard, View, Write, json_text
 
 
 @dataclass(slots=True)
 class _Admitted:
-    appends: list[Append] = field(default_factory=list)
-    contents: list[Content] = field(default_factory=list)
-    hashes: list[bytes] = field(default_factory=list)
+    """The appends of a batch that may be stored, each with its events; the outcome of the others; the streams' new heads."""
+
+    heads: dict[str, Head]
+    appends: list[tuple[Append, Chained]] = field(default_factory=list)
+    outcomes: dict[Append, Outcome] = field(default_factory=dict)
+
+    @property
+    def recorded(self) -> list[Recorded]:
+        return [one for _, events in self.appends for one in events.recorded]
+
+    def args(self) -> tuple[object, ...]:
+        """The arguments of `rows.insert`."""
+        contents = b",".join(content for _, events in self.appends for content in events.contents)
+        states = [state for append, _ in self.appends for _, state in append.stored]
+        return f"[{contents.decode()}]", states, [hash_ for _, events in self.appends for hash_ in events.hashes]
+
+    def place(self, places: Sequence[asyncpg.Record]) -> None:
+        for one, (position, tx) in zip(self.recorded, places, strict=True):
+            one.placed(position, tx)
+
+    def writes(self, views: int) -> list[list[Write]] | None:
+        """The writes of each view; None when one of them reads the events' place."""
+        found: list[list[Write]] = [[] for _ in range(views)]
+        for _, events in self.appends:
+            if events.writes is None:
+                return None
+            for of_view, writes in zip(found, events.writes, strict=True):
+                of_view += writes
+        return found
 
 
 class BatchWriter:
@@ -35,10 +62,25 @@ class BatchWriter:
         self._views = views
         self._clock = clock
         self._heads = Heads()
+        self._read_at = time.monotonic_ns() // 1_000_000
+        self._time = clock()
 
     def reconnected(self) -> None:
         """Take note that the next batch comes through a new connection."""
         self._heads.forget()
+
+    def prepare(self, append: Append) -> None:
+        """Work out ahead what can be of an append that waits. Raises what a view raises."""
+        before = self._heads.expected(append)
+        if before is not None:
+            append.chained = chained(append, before, self._now(), self._views)
+
+    def _now(self) -> datetime:
+        """The time; that of the same millisecond is one object, whose text is made once."""
+        millisecond = time.monotonic_ns() // 1_000_000
+        if self._read_at != millisecond:
+            self._read_at, self._time = millisecond, self._clock()
+        return self._time
 
     async def store(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome]:
         """Store all appends of a batch that may be stored, atomically; the outcome of each.
@@ -59,71 +101,58 @@ class BatchWriter:
 
     async def _store(self, connection: Connection, batch: Sequence[Append]) -> dict[Append, Outcome]:
         # Before the transaction gets its id: events that are seen here belong to lower ids, so the feed keeps stream order.
-        known = await self._heads.of(connection, batch)
-        heads, outcomes = dict(known), dict[Append, Outcome]()
-        admitted = self._admit(batch, heads, frozenset(), outcomes)
-        recorded = await self._store_at_once(connection, admitted)
-        if recorded is None:
-            heads, outcomes = dict(known), {}
+        heads = await self._heads.of(connection, batch)
+        admitted = self._admit(batch, heads, frozenset())
+        if not await self._store_at_once(connection, batch, admitted):
             async with connection.transaction():
-                fenced = await _fenced(connection, batch)
-                admitted = self._admit(batch, heads, fenced, outcomes)
-                recorded = await _insert(connection, admitted)
-                await self._project(connection, admitted, recorded)
-        self._heads.keep((append.stream for append in admitted.appends if append.events), heads)
-        events = iter(recorded)
-        for append in admitted.appends:
-            outcomes[append] = [next(events) for _ in append.events]
-        return outcomes
+                if fenced := await _fenced(connection, batch):
+                    admitted = self._admit(batch, heads, fenced)
+                await self._store_in_turn(connection, admitted)
+        self._heads.keep((append.stream for append, _ in admitted.appends if append.events), admitted.heads)
+        for append, events in admitted.appends:
+            admitted.outcomes[append] = events.recorded
+        return admitted.outcomes
 
-    async def _store_at_once(self, connection: Connection, admitted: _Admitted) -> list[Recorded] | None:
-        """The events, stored by one statement with their views; None, and nothing stored, where that cannot be."""
-        if not 0 < len(admitted.contents) <= single.MOST:
-            return None
-        unplaced = _recorded(admitted, [(0, 0)] * len(admitted.contents))
-        writes = [write for view in self._views for one in unplaced for write in view.project(one)]
-        writes += [write for append in admitted.appends for write in append.writes]
-        if not single.fits(len(unplaced), writes):
-            return None
-        fences = frozenset(append.fence for append in admitted.appends if append.fence is not None)
-        sql, arguments = single.statement(fences, _columns(admitted), writes)
-        try:
-            return _recorded(admitted, await connection.fetch(sql, *arguments))
-        except asyncpg.DivisionByZeroError:
-            # A fence is out of date; of which append is found out the other way.
-            return None
-
-    def _admit(
-        self,
-        batch: Sequence[Append],
-        heads: dict[str, Head],
-        fenced: frozenset[Fence],
-        outcomes: dict[Append, Outcome],
-    ) -> _Admitted:
-        """Chain the events of every append that may be stored; refuse the others in `outcomes`."""
-        admitted, now = _Admitted(), self._clock()
+    def _admit(self, batch: Sequence[Append], heads: dict[str, Head], fenced: frozenset[Fence]) -> _Admitted:
+        """Chain the events of every append that may be stored, and refuse the others."""
+        admitted = _Admitted(dict(heads))
         for append in batch:
-            version, previous = heads.get(append.stream, (0, GENESIS))
+            head = admitted.heads.get(append.stream, BEGINNING)
             if append.fence in fenced:
-                outcomes[append] = Fenced(append.fence.name, append.fence.token)
-                continue
-            if version != append.expected:
-                outcomes[append] = VersionConflict(append.stream, append.expected, version)
-                continue
-            for (topic, state), metadata in zip(append.stored, append.metadata, strict=True):
-                version += 1
-                content = Content(append.stream, version, topic, state, metadata, now)
-                previous = content.hash_after(previous)
-                admitted.contents.append(content)
-                admitted.hashes.append(previous)
-            admitted.appends.append(append)
-            heads[append.stream] = version, previous
+                admitted.outcomes[append] = Fenced(append.fence.name, append.fence.token)
+            elif head[0] != append.expected:
+                admitted.outcomes[append] = VersionConflict(append.stream, append.expected, head[0])
+            else:
+                if append.chained is None or append.chained.before != head:
+                    append.chained = chained(append, head, self._now(), self._views)
+                admitted.appends.append((append, append.chained))
+                admitted.heads[append.stream] = append.chained.after
         return admitted
 
-    async def _project(self, connection: Connection, admitted: _Admitted, recorded: Sequence[Recorded]) -> None:
-        for view in self._views:
-            await run_writes(connection, (write for one in recorded for write in view.project(one)))
-        await run_writes(connection, (write for append in admitted.appends for write in append.writes))
+    async def _store_at_once(self, connection: Connection, batch: Sequence[Append], admitted: _Admitted) -> bool:
+        """Store in one statement what fits in one; False when nothing was stored."""
+        if not admitted.appends or not all(append.events and not append.writes for append, _ in admitted.appends):
+            return False
+        writes = admitted.writes(len(self._views))
+        fences = {append.fence for append in batch if append.fence is not None}
+        whole = None if writes is None else combined(admitted.args(), writes, fences)
+        if whole is None:
+            return False
+        try:
+            admitted.place(await connection.fetch(whole.sql, *whole.args))
+        except asyncpg.DivisionByZeroError:  # a fence; the transaction tells which
+            return False
+        return True
+
+    async def _store_in_turn(self, connection: Connection, admitted: _Admitted) -> None:
+        """Store inside a transaction of the caller, statement by statement."""
+        recorded = admitted.recorded
+        if recorded:
+            admitted.place(await connection.fetch(rows.INSERT, *admitted.args()))
+        writes = admitted.writes(len(self._views))
+        for of_view in projected(recorded, self._views) if writes is None else writes:
+            await run_writes(connection, of_view)
+        await run_writes(connection, (write for append, _ in admitted.appends for write in append.writes))
 
 
 async def run_writes(connection: Connection, writes: Iterable[Write]) -> None:
@@ -135,6 +164,8 @@ async def run_writes(connection: Connection, writes: Iterable[Write]) -> None:
             for each in args:
                 if await connection.fetchrow(sql, *each) is None:
                     raise GuardFailed(sql)
+        elif (many := same[0].plain) is not None:
+            await connection.execute(many.sql(), json_text(args))
         elif len(args) == 1:
             await connection.execute(sql, *args[0])
         else:
@@ -150,36 +181,3 @@ async def _fenced(connection: Connection, batch: Sequence[Append]) -> frozenset[
     sql = f"SELECT name, token FROM {rows.FENCES} WHERE name = ANY($1::text[]) ORDER BY name FOR SHARE"  # noqa: S608
     current = {name: token for name, token in await connection.fetch(sql, names)}  # noqa: C416 - a record is no pair to mypy
     return frozenset(fence for fence in fences if current.get(fence.name) != fence.token)
-
-
-async def _insert(connection: Connection, admitted: _Admitted) -> list[Recorded]:
-    if not admitted.contents:
-        return []
-    return _recorded(admitted, await connection.fetch(rows.INSERT, *_columns(admitted)))
-
-
-def _columns(admitted: _Admitted) -> tuple[object, ...]:
-    """The arguments of `rows.INSERT`."""
-    contents = admitted.contents
-    return (
-        [one.stream for one in contents],
-        [one.version for one in contents],
-        [one.topic for one in contents],
-        [one.state for one in contents],
-        [one.metadata.message_id for one in contents],
-        [one.metadata.causation_id for one in contents],
-        [one.metadata.correlation_id for one in contents],
-        [one.metadata.actor for one in contents],
-        [one.metadata.traceparent for one in contents],
-        admitted.hashes,
-        contents[0].recorded_at,
-    )
-
-
-def _recorded(admitted: _Admitted, places: Iterable[Any]) -> list[Recorded]:
-    """The events with their places: pairs of position and transaction."""
-    events = (event for append in admitted.appends for event in append.events)
-    return [
-        Recorded(event, one.stream, one.version, position, tx, one.metadata, one.recorded_at)
-        for event, one, (position, tx) in zip(events, admitted.contents, places, strict=True)
-    ]

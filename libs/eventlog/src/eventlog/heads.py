@@ -13,9 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from eventlog import rows
 from eventlog.append import Append
 from eventlog.chain import GENESIS
+from eventlog.chained import Head
 from eventlog.database import Connection
 
-type Head = tuple[int, bytes]
+BEGINNING: Head = (0, GENESIS)
+"""The head of a stream without events."""
 
 LIMIT = 10_000
 """Streams whose heads are kept; those appended to longest ago go first."""
@@ -40,6 +42,11 @@ class Heads:
             heads.update({stream: (version, hash_) for stream, version, hash_ in found})
         return heads
 
+    def expected(self, append: Append) -> Head | None:
+        """The head that an append expects, if it is kept or the beginning; it may not be the stream's."""
+        head = BEGINNING if append.expected == 0 else self._kept.get(append.stream)
+        return head if head is not None and head[0] == append.expected else None
+
     def keep(self, streams: Iterable[str], heads: Mapping[str, Head]) -> None:
         """Remember the heads of streams that were just committed."""
         for stream in streams:
@@ -62,8 +69,6 @@ class Heads:
         appends = Counter(append.stream for append in batch)
         for append in batch:
             # Of two appends to a stream one is refused or judged by the other's outcome, which the table does not check.
-            if append.events and appends[append.stream] == 1:
-                head = (0, GENESIS) if append.expected == 0 else self._kept.get(append.stream)
-                if head is not None and head[0] == append.expected:
-                    heads[append.stream] = head
+            if append.events and appends[append.stream] == 1 and (head := self.expected(append)) is not None:
+                heads[append.stream] = head
         return heads

@@ -198,7 +198,7 @@ class EventLog:
         found = await self._rows(rows.CHAIN, stream)
         previous = GENESIS
         for expected, row in enumerate(found, 1):
-            previous = rows.content_of(row).hash_after(previous)
+            previous = rows.hash_of(row, previous)
             if row["originator_version"] != expected or row["hash"] != previous:
                 return Verified(stream, len(found), expected)
         return Verified(stream, len(found), None)

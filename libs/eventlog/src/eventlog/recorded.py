@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.message import Event, Metadata
@@ -14,15 +14,22 @@ class Recorded:
 
     `version` counts the events of its stream from 1; `(tx, position)` is its place in the feed; `metadata.message_id` is
     the event's own id, `metadata.causation_id` the command's; `recorded_at` is the writer's time, aware UTC.
+    Until it is `placed`, reading `position` or `tx` is an AttributeError.
     """
 
     event: Event
     stream: str
     version: int
-    position: int
-    tx: int
+    position: int = field(init=False)
+    tx: int = field(init=False)
     metadata: Metadata
     recorded_at: datetime
+
+    def placed(self, position: int, tx: int) -> Recorded:
+        """Itself, once the database gave it its place."""
+        object.__setattr__(self, "position", position)
+        object.__setattr__(self, "tx", tx)
+        return self
 
 
 @dataclass(frozen=True, order=True)

@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 QUEUE_LIMIT = 10_000
 BATCH_LIMIT = 500
+TOLD_AT_ONCE = 8
+"""Appends of a batch whose callers all hear of it before the next batch is begun. Of more, half of them hear of it after."""
 RACES = 4
 """How often a batch is tried when other processes append to its streams at the same time; the first try is on kept heads."""
 PATIENCE_SECONDS = 5.0
@@ -61,6 +63,7 @@ class Recorder:
         self.observer: Observer = Unobserved()
         self._connected_before = False
         self._queue: deque[Append] = deque()
+        self._untold: deque[tuple[Append, Outcome]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
         self._delay = SHORTEST_DELAY_SECONDS
@@ -87,26 +90,40 @@ class Recorder:
         await self._close()
 
     def submit(self, append: Append) -> None:
-        """Queue an append; its future gets the outcome. Unavailable when the queue is full or the writer is not running."""
+        """Queue an append; its future gets the outcome. Raises what a view raises, and Unavailable when
+        the queue is full or the writer is not running.
+        """
         if self._closing or self._task is None or self._task.done():
             msg = "The event log is not running"
             raise Unavailable(msg)
         if len(self._queue) >= QUEUE_LIMIT:
             msg = "Too many appends are waiting"
             raise Unavailable(msg)
+        self._writer.prepare(append)
         self._queue.append(append)
         self._wake.set()
 
     async def _run(self) -> None:
-        while self._queue or not self._closing:
+        while self._queue or self._untold or not self._closing:
             connection = self._connection
             if connection is None or connection.is_closed():
+                self._tell(len(self._untold))
                 await self._reconnect()
             elif batch := self._next_batch():
                 await self._write(connection, batch)
+            elif self._untold:
+                await self._tell_some()
             elif not self._closing:
                 self._wake.clear()
                 await self._wake.wait()
+
+    async def _tell_some(self) -> None:
+        """Tell the callers of a small batch; of a large one half of them, who then bring what the database does meanwhile."""
+        waiting = len(self._untold)
+        self._tell(waiting if waiting <= TOLD_AT_ONCE else waiting // 2)
+        await asyncio.sleep(0)
+        if not self._queue:
+            self._tell(len(self._untold))
 
     def _next_batch(self) -> list[Append]:
         batch: list[Append] = []
@@ -144,6 +161,8 @@ class Recorder:
         """The outcomes, or what made the transaction fail. A view's bug is the error of its append, not the writer's end."""
         error: Exception | None = None
         for _ in range(RACES):
+            # Runs when the batch was sent: the callers go on while the database stores it.
+            asyncio.get_running_loop().call_soon(self._tell, len(self._untold))
             with _Caught() as caught:
                 return await self._writer.store(connection, batch)
             error = caught.error
@@ -154,20 +173,24 @@ class Recorder:
         return contended
 
     def _settle(self, outcomes: dict[Append, Outcome]) -> None:
-        stored = 0
-        for append, outcome in outcomes.items():
+        self._untold.extend(outcomes.items())
+        stored = [outcome for outcome in outcomes.values() if isinstance(outcome, list)]
+        if stored:
+            self.observer.committed(len(stored))
+        if any(stored):
+            self._committed()
+
+    def _tell(self, most: int) -> None:
+        """Give up to `most` callers their outcome."""
+        for _ in range(min(most, len(self._untold))):
+            append, outcome = self._untold.popleft()
             self._report(append, outcome)
-            stored += isinstance(outcome, list)
             if append.done.done():
                 continue
             if isinstance(outcome, list):
                 append.done.set_result(outcome)
             else:
                 append.done.set_exception(outcome)
-        if stored:
-            self.observer.committed(stored)
-        if any(isinstance(outcome, list) and outcome for outcome in outcomes.values()):
-            self._committed()
 
     def _report(self, append: Append, outcome: Outcome) -> None:
         if isinstance(outcome, list):

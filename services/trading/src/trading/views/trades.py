@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contracts.trading import OrderFilled
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
-from sqlalchemy import Boolean, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
+from sqlalchemy import Boolean, Column, DateTime, Index, MetaData, Numeric, Table, Text, insert
 
 metadata = MetaData()
 
@@ -44,15 +44,7 @@ _index("side", "side")
 _index("session", "account", "connector", "trading_pair")
 _index("session_time", "account", "connector")
 
-_INSERT = Statement(
-    text(
-        """INSERT INTO trades (order_id, exchange_trade_id, trade_id, exchange_order_id, account, connector, trading_pair, side,
-            order_type, amount, price, fee, fee_token, is_maker, time)
-        VALUES (:order_id, :exchange_trade_id, :trade_id, :exchange_order_id, :account, :connector, :trading_pair, :side,
-            :order_type, :amount, :price, :fee, :fee_token, :is_maker, :time)"""
-    ),
-    row=("trades", "trade_id"),
-)
+_INSERT = Statement(insert(trades))
 
 
 class TradesView:

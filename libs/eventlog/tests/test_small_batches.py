@@ -1,4 +1,4 @@
-"""Small batches stored by one statement: what is stored and told is as if they took a transaction with many."""
+"""Small batches of views that change rows: what one statement stores and tells is as if a transaction with many did."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
-from eventlog import single
+from eventlog.combined import MOST, combined
 from eventlog.errors import Fenced, VersionConflict
 from eventlog.log import EventLog
 from eventlog.recorded import Recorded
@@ -79,16 +79,16 @@ async def coins(log: EventLog) -> dict[str, int]:
 async def test_a_small_batch_takes_one_round_trip(log: EventLog, begun: list[None]) -> None:
     fences = [await log.raise_fence(f"session.{name}") for name in "ab"]
     first = await asyncio.gather(
-        *(log.append(f"money.purse-{n}", 0, put(n), Metadata(), fence=fences[n % 2]) for n in range(single.MOST))
+        *(log.append(f"money.purse-{n}", 0, put(n), Metadata(), fence=fences[n % 2]) for n in range(MOST))
     )
-    second = await asyncio.gather(*(log.append(f"money.purse-{n}", 1, put(20), Metadata()) for n in range(single.MOST)))
+    second = await asyncio.gather(*(log.append(f"money.purse-{n}", 1, put(20), Metadata()) for n in range(MOST)))
     assert begun == []
     places = [one.position for [one] in first] + [one.position for [one] in second]
     assert places == sorted(set(places))
-    assert [(await log.read(f"money.purse-{n}")) for n in range(single.MOST)] == [
+    assert [(await log.read(f"money.purse-{n}")) for n in range(MOST)] == [
         [*one, *two] for one, two in zip(first, second, strict=True)
     ]
-    assert await coins(log) == {f"money.purse-{n}": n + 20 for n in range(single.MOST)}
+    assert await coins(log) == {f"money.purse-{n}": n + 20 for n in range(MOST)}
     assert (await log.verify_all()).intact
     assert (await log.replay(log.views[0])).identical
 
@@ -151,15 +151,17 @@ async def test_who_fails_or_is_late_is_told_alone(log: EventLog) -> None:
     assert (await log.verify_all()).intact
 
 
-async def test_writes_of_unknown_rows_and_of_the_same_row_do_not_fit() -> None:
-    named, other, unnamed = Write("a", (), ("t", 1)), Write("b", (), ("t", 2)), Write("c", ())
-    assert single.fits(1, [named, other])
-    assert single.fits(2, [])
-    assert not single.fits(0, [named])
-    assert not single.fits(single.MOST + 1, [named])
-    assert not single.fits(1, [named, unnamed])
-    assert not single.fits(1, [named, named])
-    assert not single.fits(1, [Write("a", (), ("t", n)) for n in range(single.MOST + 1)])
+def test_writes_of_unknown_rows_and_of_the_same_row_do_not_fit() -> None:
+    named, other, unnamed = Write("UPDATE a", (), ("t", 1)), Write("UPDATE b", (), ("t", 2)), Write("UPDATE c", ())
+    assert combined((), [[named, other]], ()) is not None
+    assert combined((), [[named], [other]], ()) is not None
+    assert combined((), [[], []], ()) is not None
+    assert combined((), [[unnamed]], ()) is None
+    assert combined((), [[named, unnamed]], ()) is None
+    assert combined((), [[named, named]], ()) is None
+    assert combined((), [[named], [named]], ()) is None
+    assert combined((), [[Write("UPDATE a", (), ("t", n)) for n in range(MOST)]], ()) is not None
+    assert combined((), [[Write("UPDATE a", (), ("t", n)) for n in range(MOST + 1)]], ()) is None
 
 
 async def test_a_view_that_names_no_row_is_projected_in_a_transaction(database_url: str) -> None:
