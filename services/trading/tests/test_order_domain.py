@@ -196,6 +196,8 @@ def test_an_unknown_cancel_is_resolved_by_evidence_once_it_is_settled() -> None:
     UNKNOWN_CANCEL.when(report(Heard.CANCELLED)).then(resolved(OrderStatus.CANCELLED), cancelled())
     UNKNOWN_CANCEL.when(OFF).then(resolved(OrderStatus.CANCELLED, "DELETE /order"), cancelled("cancelled"))
     UNKNOWN_CANCEL.when(fill("1", "1")).then(filled("1", "1"), completed())
+    some = UNKNOWN_CANCEL.given(filled("1", "0.9"))
+    some.when(report(Heard.FILLED, fills_read=True)).then(resolved(OrderStatus.FILLED), completed("0.9"))
     refused = OrderCancelRefused(order_id=ID, reason="no")
     why = "the exchange refused the cancel: no"
     UNKNOWN_CANCEL.when(RecordCancelRefused(reason="no")).then(resolved(OrderStatus.PENDING_CANCEL, why), refused)

@@ -172,8 +172,7 @@ def _record_fills(state: Order, command: RecordFills) -> Events:
     events: Events = []
     for fill in command.fills:
         new = _record_fill(state, fill)
-        for event in new:
-            state = evolve(state, event)
+        state = ORDER.fold(state, new)
         events += new
     return events
 
@@ -220,11 +219,12 @@ def _refuted(state: Order, command: RecordReport) -> bool:
 
 def _heard_filled(state: Order, command: RecordReport) -> Events:
     events = _existence(state, command)
-    after = state
-    for event in events:
-        after = evolve(after, event)
+    after = ORDER.fold(state, events)
     if after.closed is not None or not command.fills_read or after.average_price is None or state.origin is None:
         return events
+    if after.unknown is not None:  # the final word, also about a cancel that is still under way
+        resolved = _resolved(after, command.exchange_order_id, command.evidence)
+        events = [*events, resolved.model_copy(update={"status": OrderStatus.FILLED})]
     # The exchange calls the order filled and all its executions are known: what they sum to is the whole.
     order_id = state.origin.order_id
     return [
