@@ -282,7 +282,7 @@ def tables(figures: Figures) -> str:
 def options(arguments: list[str] | None = None) -> Options:
     """The command line."""
     parser = argparse.ArgumentParser(description="Figures of the gateway.")
-    parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--accounts", type=int, default=25)
     return Options(**vars(parser.parse_args(arguments)))
