@@ -60,7 +60,13 @@ def ledger(stack: Stack, api_key: str) -> dict[str, Any]:
 
 def rehearse(stack: Stack, http: httpx.Client, api_key: str, executor_id: str, resting: str) -> None:
     """A rehearsal tells what there is to end, and ends nothing."""
-    before = ledger(stack, api_key)
+
+    def opened() -> dict[str, Any] | None:
+        found = ledger(stack, api_key)
+        return found if [each["status"] for each in found["orders"]] == ["NEW", "FILLED"] else None
+
+    before = eventually(opened, "the executor's market order is filled, so nothing is under way")
+    assert before is not None
     told = http.post(FLATTEN, params={"dry_run": True}).json()
     assert (told["dry_run"], told["executors"], told["unknown_positions"]) == (True, [executor_id], [])
     assert resting in told["orders"]
