@@ -100,8 +100,7 @@ async def trading_database(stack: Stack) -> asyncpg.Connection[asyncpg.Record]:
     """A connection to the trading service's tables, as that service."""
     lines = (stack.home / "run/trading.env").read_text().splitlines()
     settings = dict(line.split("=", 1) for line in lines if "=" in line)
-    url = settings["TRADING_DATABASE_URL"].strip("'\"")
-    return await asyncpg.connect(url, server_settings={"search_path": "trading"})
+    return await asyncpg.connect(settings["TRADING_DATABASE_URL"].strip("'\""), server_settings={"search_path": "trading"})
 
 
 async def fill(stack: Stack, rows: int) -> None:
