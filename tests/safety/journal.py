@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -55,7 +56,7 @@ def _per_token() -> defaultdict[str, defaultdict[str, Decimal]]:
 
 
 @dataclass
-class _Books:
+class _Books(ABC):
     """Orders by number, and by account its trades and what came and went, locked or not."""
 
     orders: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -77,9 +78,9 @@ class _Books:
                 self._traded(event, event["taker"], "taker")
                 self._traded(event, event["maker"], "maker")
 
+    @abstractmethod
     def settle(self, order: dict[str, Any], trade: dict[str, Any], role: str) -> str:
         """Move what a trade moves; the token of its fee."""
-        raise NotImplementedError
 
     def told(self, account: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The orders and the trades of an account."""

@@ -61,6 +61,8 @@ async def test_logs_of_several_contexts_start_together_in_one_process(database_u
     logs = [EventLog(database_url, context=f"context{number}") for number in range(4)]
     try:
         await asyncio.gather(*(log.start() for log in logs))
+        for log in logs:
+            assert [each.pending for each in await migration.standings(log.schema)] == [()]
     finally:
         await asyncio.gather(*(log.stop() for log in logs))
 
