@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--reports", type=Path, default=Path(".hummingbus-reports"))
     given = parser.parse_args()
     sys.stdout.write(f"chaos: {given.rounds} rounds, --seed {given.seed}\n")
-    report = played(given.seed, given.rounds, Wanted(given.each, given.seconds, given.harms), given.replicas)
+    report = played(given.seed, given.rounds, Wanted(given.each, given.seconds, given.harms), given.replicas, given.reports)
     written = page.write(report, given.reports)
     sys.stdout.write(f"{'good' if report.good else 'WRONG'}: {written}\n")
     return 0 if report.good else 1

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import httpx
+from hummingbus.home import Home
 
 from bench.chaos.page import Report
 from bench.chaos.round import Round, Stage, Wanted
@@ -17,12 +20,12 @@ from tests.stack import PASSWORD, USERNAME, Stack, prepared
 
 ON_ONE_STACK = 20
 """Rounds; a stack on which the books differ is not used again."""
-SETTINGS = {"TRADING_RECONCILE_INTERVAL": "10", "GATEWAY_API_RATE_LIMIT": "0"}
+SETTINGS = {"TRADING_RECONCILE_INTERVAL": "5", "GATEWAY_API_RATE_LIMIT": "0"}
 """Sessions look for what they missed more often than they would: the end of a round waits for that."""
 
 
-def played(seed: int, rounds: int, wanted: Wanted, replicas: int = 1) -> Report:
-    """Play rounds; each tells how it went on standard output."""
+def played(seed: int, rounds: int, wanted: Wanted, replicas: int, reports: Path) -> Report:
+    """Play rounds; each tells how it went on standard output. Logs of a stack on which books differ are kept in `reports`."""
     done: list[Round] = []
     recoveries: dict[str, Recoveries] = {}
     while len(done) < rounds:
@@ -31,7 +34,11 @@ def played(seed: int, rounds: int, wanted: Wanted, replicas: int = 1) -> Report:
             links = Links(stack)
             with links.laid(stack):
                 stack.up()
-                done += asyncio.run(_on(stack, links, seed, numbers, wanted, replicas, recoveries))
+                try:
+                    done += asyncio.run(_on(stack, links, seed, numbers, wanted, replicas, recoveries))
+                finally:
+                    if len(done) < numbers.stop or not done[-1].good:
+                        shutil.copytree(Home(stack.home).logs, reports / f"logs-s{seed}r{len(done)}", dirs_exist_ok=True)
     return Report(seed, wanted, replicas, done, recoveries)
 
 

@@ -21,7 +21,7 @@ def test_no_executor_leaves_anything_behind() -> None:
     """`CHAOS_SEED` asks for another round."""
     seed = int(os.environ.get("CHAOS_SEED") or SEED)
     print(f"CHAOS_SEED={seed}")  # noqa: T201 - shown when the test fails
-    report = played(seed, 1, Wanted(each=1, seconds=20, harms=2))
+    report = played(seed, 1, Wanted(each=1, seconds=20, harms=2), 1, REPORTS)
     page.write(report, REPORTS)
     assert report.good, [each.wrong for each in report.rounds]
     [done] = report.rounds

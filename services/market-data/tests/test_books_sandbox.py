@@ -12,12 +12,15 @@ import pytest
 from contracts.market_data import GetOrderBook, MarketNotFound, MeasureOrderBook
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
+from engine_kit import listing
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from market_data.adapters.loading import Loading
 from market_data.adapters.order_books import EngineMarkets
 from market_data.handlers.books import OrderBooks
 from market_data.handlers.feeds import Feeds
+
+from conftest import ADMIN
 
 DEPTHS = {"binance": "/api/v3/depth", "binance_perpetual": "/fapi/v1/depth"}
 PAIR = "BTC-USDT"
@@ -100,3 +103,26 @@ async def test_a_bad_pair_is_refused_and_leaves_the_others(loading: Loading) -> 
         assert feeds.listing()[f"order_book_binance_{PAIR}"]["status"] == "live"
     finally:
         await markets.stop()
+
+
+async def test_a_pair_that_is_halted_has_no_book_until_the_halt_ends_and_the_others_do(
+    loading: Loading, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "AGAIN_SECONDS", 0.0)
+    markets = EngineMarkets(loading)
+    books = OrderBooks(markets, Feeds(timeout=600, every=300, patience=60))
+    eth = GetOrderBook(connector="binance", trading_pair="ETH-USDT")
+    headers = {"X-Admin-Token": ADMIN}
+    async with aiohttp.ClientSession(url, headers=headers) as admin:
+        fault = {"kind": "halt", "symbol": "ETHUSDT", "seconds": 600}
+        async with admin.post("/admin/faults", json=fault) as answer:
+            assert answer.status == 201, await answer.text()
+        try:
+            with pytest.raises(MarketNotFound, match="ETH-USDT"):
+                await books.snapshot(eth, Metadata())
+            await books.snapshot(GetOrderBook(connector="binance", trading_pair=PAIR), Metadata())
+            async with admin.delete("/admin/faults") as answer:
+                assert answer.status < 300, await answer.text()
+            assert json.loads(await books.snapshot(eth, Metadata()))["bids"]
+        finally:
+            await markets.stop()

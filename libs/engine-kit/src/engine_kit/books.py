@@ -21,6 +21,7 @@ from contracts.rejections import Unavailable
 from engine_kit import public
 from engine_kit.asking import asked
 from engine_kit.engine import Engine
+from engine_kit.listing import Listing
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ class _Feed:
     """
 
     connector: Any
+    listing: Listing
     users: Counter[str] = field(default_factory=Counter)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     read: dict[str, float] = field(default_factory=dict)
@@ -93,6 +95,7 @@ class Books:
                 feed.users.update(trading_pairs)
                 async with feed.changing:
                     for pair in trading_pairs:
+                        await _listed(feed.listing, connector, pair)
                         await _add(feed.tracker, pair)
                         feed.read.setdefault(pair, time.perf_counter())
                 while not feed.connected:  # noqa: ASYNC110 - the engine has no event for its connection
@@ -144,8 +147,13 @@ class Books:
             if connector not in self._feeds:
                 setting = public.setting_of(self._engine, connector)
                 self._engine.venue.admit(connector)
-                self._feeds[connector] = _Feed(await public.made_public(setting, trading_pairs))
-                self._feeds[connector].tracker.start()
+                made = await public.made_public(setting, trading_pairs)
+                feed = _Feed(made, Listing(made))
+                # The engine's tracker begins with all its pairs or with none: one that is not listed would keep it from all.
+                for pair in trading_pairs:
+                    await _listed(feed.listing, connector, pair)
+                feed.tracker.start()
+                self._feeds[connector] = feed
             feed = self._feeds[connector]
             if feed.watching is None or feed.watching.done():
                 # Also when the engine broke it: books that nobody reads anew would age out for good.
@@ -172,6 +180,11 @@ async def _watch(feed: _Feed) -> None:
             logger.warning("the order book cannot be read: %s", error)
         else:
             feed.connection = stream
+
+
+async def _listed(listing: Listing, connector: str, trading_pair: str) -> None:
+    if not await listing.lists(trading_pair):
+        raise Unavailable(f"'{connector}' does not list {trading_pair} now", retry_after=5)
 
 
 async def _add(tracker: Any, trading_pair: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from engine_kit import public
-from engine_kit.asking import asked
 from engine_kit.engine import Engine
+from engine_kit.listing import Listing
 from service_kit.flight import Flights
 
 
@@ -18,6 +18,7 @@ class Loading:
         self._engine = engine
         self._starts: Flights[None] = Flights()
         self._public: dict[str, Any] = {}
+        self._listings: dict[str, Listing] = {}
 
     @property
     def unloaded(self) -> Engine:
@@ -43,8 +44,8 @@ class Loading:
     async def lists(self, connector: str, trading_pair: str) -> bool:
         """Whether the exchange lists a pair. Raises as `public`, and Unavailable when it cannot be reached."""
         made = await self.public(connector)
-        symbols = await asked(made.trading_pair_symbol_map())
-        return trading_pair in symbols.inverse
+        listing = self._listings.setdefault(connector, Listing(made))
+        return await listing.lists(trading_pair)
 
     async def stop(self) -> None:
         """Close the engine's transport."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from contracts.rejections import Unavailable
 from engine_kit import public
 from engine_kit.asking import asked
 from engine_kit.engine import Engine
+from engine_kit.listing import remembered
 from service_kit.flight import Flights
 
 from trading.adapters.exchange import TradingRule
@@ -65,6 +66,9 @@ class Markets:
         market = await (_one_listing(public) if connector in ONE_LISTING else _listed(public))
         if not market.rules:
             raise Unavailable(f"'{connector}' gave no trading rules", retry_after=10)
+        if connector in self._loaded:
+            # Orders of a pair that is halted now still have events.
+            market = replace(market, symbols=remembered(self._loaded[connector][1].symbols, market.symbols))
         self._loaded[connector] = (time.monotonic(), market)
         return market
 
