@@ -7,16 +7,16 @@ import pkgutil
 from types import ModuleType
 from typing import get_args
 
-from contracts import accounts, market_data, trading, vault
+from contracts import accounts, market_data, rates, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
 from contracts.trading import reconciliation
 
 _TRADING = tuple(importlib.import_module(f"{trading.__name__}.{each.name}") for each in pkgutil.iter_modules(trading.__path__))
-MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data, rates)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
-    "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated),
+    "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated, rates.RatesConfigured),
     "trading": (
         *get_args(trading.OrderEvent),
         *get_args(trading.SessionEvent),

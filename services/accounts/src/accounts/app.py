@@ -20,6 +20,7 @@ from contracts.accounts import (
     RefreshPortfolio,
     RevealCredential,
 )
+from contracts.rates import ConfigureRates, GetRateSettings
 from contracts.vault import RevealConfigPassword, RotateConfigPassword
 from eventlog.log import EventLog
 from service_kit.sealing import Sealer
@@ -30,13 +31,14 @@ from accounts.adapters import vault
 from accounts.adapters.replicas import Replicas
 from accounts.adapters.trading import TradingClient
 from accounts.adapters.vault import Vault
-from accounts.domain import account
+from accounts.domain import account, rates
 from accounts.domain import vault as vault_domain
 from accounts.domain.history import Retention
 from accounts.handlers.commands import Commands
 from accounts.handlers.history import History
 from accounts.handlers.prices import Prices
 from accounts.handlers.queries import Queries
+from accounts.handlers.rates import RateHandlers
 from accounts.handlers.refresh import Refresh
 from accounts.handlers.rotation import Rotation
 from accounts.handlers.valuation import Valuation
@@ -81,6 +83,7 @@ def build(settings: Settings) -> Service:
     _serve_queries(service, Queries(log, safe, sealer, valuation))
     service.command(RotateConfigPassword, rotation.rotate)
     service.query(RevealConfigPassword, rotation.reveal_config_password, every_replica=True)
+    _serve_rates(service, RateHandlers(log))
     service.projection(PortfolioView())
     service.tell_changes()
     service.task("vault", rotation.follow)
@@ -104,6 +107,12 @@ def _serve_queries(service: Service, queries: Queries) -> None:
     service.query(GetPortfolioHistory, queries.portfolio_history)
     service.query(GetPortfolioDistribution, queries.portfolio_distribution)
     service.query(GetAccountsDistribution, queries.accounts_distribution)
+
+
+def _serve_rates(service: Service, handlers: RateHandlers) -> None:
+    service.aggregate("rates", rates.decider)
+    service.command(ConfigureRates, handlers.configure)
+    service.query(GetRateSettings, handlers.settings)
 
 
 def _retention(settings: Settings) -> Retention:

@@ -15,6 +15,7 @@ from contracts.market_data import (
     MeasureOrderBook,
     ReadCandles,
 )
+from contracts.rates import GetRate, GetTickers, ListRatePrices, ListRateSources, ResolveRates
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
 from service_kit.service import Service
@@ -23,12 +24,14 @@ from market_data.adapters.candle_store import ParquetCandles
 from market_data.adapters.candles import EngineCandles
 from market_data.adapters.loading import Loading
 from market_data.adapters.order_books import EngineMarkets
+from market_data.adapters.tickers import EngineTickers
 from market_data.domain.spans import partitions, united
 from market_data.handlers.books import BookFeed, OrderBooks
 from market_data.handlers.candle_feed import CandleFeed
 from market_data.handlers.candles import Candles
 from market_data.handlers.feeds import Feeds
 from market_data.handlers.history import History
+from market_data.handlers.tickers import Tickers
 from market_data.settings import Settings
 
 
@@ -42,6 +45,7 @@ def build(settings: Settings) -> Service:
     _serve_candles(service, Candles(source, store, history, feeds))
     markets = EngineMarkets(loading)
     _serve_books(service, OrderBooks(markets, feeds))
+    _serve_rates(service, Tickers(EngineTickers(loading), settings.tickers))
     _measure(service, feeds)
     service.task("feeds", feeds.keep)
     service.on_stop(feeds.stop)
@@ -75,3 +79,11 @@ def _serve_books(service: Service, books: OrderBooks) -> None:
     service.query(MeasureOrderBook, books.measure)
     service.query(GetPrices, books.prices)
     service.query(GetFundingInfo, books.funding)
+
+
+def _serve_rates(service: Service, tickers: Tickers) -> None:
+    service.query(GetTickers, tickers.tickers)
+    service.query(ResolveRates, tickers.rates)
+    service.query(GetRate, tickers.rate)
+    service.query(ListRatePrices, tickers.prices)
+    service.query(ListRateSources, tickers.sources)

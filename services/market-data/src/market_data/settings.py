@@ -28,6 +28,9 @@ class Settings(ServiceSettings):
     history_timeout: float = Field(default=90, gt=0, le=110)
     """How long a request waits for history of the exchange; what came by then is kept."""
 
+    tickers: tuple[str, ...] = ("binance", "binance_perpetual")
+    """Connectors whose tickers are the pool: of a pair that several have, the first one's price counts. A JSON list."""
+
     @model_validator(mode="after")
     def _sandbox_has_an_exchange(self) -> Self:
         if self.venue == "sandbox" and self.sandbox_url is None:

@@ -26,6 +26,8 @@ from gateway_api.rest import (
     order_books,
     portfolio,
     positions,
+    rate_oracle,
+    rates,
     reconciliation,
     risk,
     trading,
@@ -51,6 +53,8 @@ FAMILIES = (
     graph.router,
     market_data.router,
     order_books.router,
+    rates.router,
+    rate_oracle.router,
 )
 EXPOSED = (
     REQUEST_ID,
