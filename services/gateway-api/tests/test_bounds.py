@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 import pytest
+from gateway_api.domain.limits import Bounds
 from gateway_api.rest.clients import Clients
+from gateway_api.rest.guard import bounded as bounded_receive
 from starlette.types import ASGIApp, Message, Scope
 
 SEARCH = "/trading/orders/search"
@@ -119,6 +121,21 @@ async def test_a_body_that_dribbles(
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
     assert json.loads(sent[1]["body"]) == {"detail": "The body did not arrive in time"}
+
+
+async def test_who_listens_after_the_body_is_not_late() -> None:
+    """An answer in pieces may take longer than the body may: granian announces more after a whole body."""
+    waiting: list[Message] = [{"type": "http.request", "body": b"{}", "more_body": True}]
+
+    async def receive() -> Message:
+        if waiting:
+            return waiting.pop()
+        await asyncio.sleep(0.1)
+        return {"type": "http.disconnect"}
+
+    given = bounded_receive(receive, Bounds(body_milliseconds=20), announced=2)
+    assert (await given())["body"] == b"{}"
+    assert (await given())["type"] == "http.disconnect"
 
 
 async def test_every_bound_is_documented(bounded: httpx.AsyncClient) -> None:

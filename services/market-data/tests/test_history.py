@@ -14,7 +14,7 @@ from contracts.rejections import Unavailable
 from exchange_of_candles import STEP, KnownExchange, candle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from market_data.adapters.candle import Series, Span
+from market_data.adapters.candle import CandlesDamaged, Series, Span
 from market_data.adapters.candle_store import ParquetCandles
 from market_data.domain.spans import partitions, united
 from market_data.handlers.history import History
@@ -122,3 +122,40 @@ async def test_a_file_that_was_torn_is_put_aside_and_fetched_anew(tmp_path: Path
     await history.complete(SERIES, span)
     assert await store(tmp_path).rows(SERIES, span) == exchange.truth(span)
     assert names(tmp_path) == {".lock", "2023-11.damaged", "2023-11.parquet"}
+
+
+def scramble(directory: Path) -> None:
+    """A file that still tells what it covers, and whose candles cannot be read."""
+    (file,) = directory.rglob("*.parquet")
+    whole = file.read_bytes()
+    file.write_bytes(b"PAR1" + b"\xff" * 3000 + whole[3004:])
+
+
+async def test_candles_whose_file_cannot_be_read_are_never_answered_as_missing(tmp_path: Path) -> None:
+    exchange = KnownExchange(page=1000)
+    history = History(exchange, store(tmp_path), patience=60)
+    span = (END - 3000 * STEP, END)
+    await history.complete(SERIES, span)
+    scramble(tmp_path)
+    assert len(await store(tmp_path).covered(SERIES, span)) == 1
+    with pytest.raises(CandlesDamaged):
+        await store(tmp_path).rows(SERIES, span)
+    await history.complete(SERIES, span)
+    scramble(tmp_path)
+    rows = json.loads(await history.json(SERIES, span))
+    assert [row["timestamp"] for row in rows] == [row[0] for row in exchange.truth(span)]
+    assert names(tmp_path) == {".lock", "2023-11.damaged", "2023-11.parquet"}
+
+
+async def test_a_disk_that_fails_is_told(tmp_path: Path) -> None:
+    (tmp_path / "known").write_text("a file where a folder should be")
+    history = History(KnownExchange(), store(tmp_path), patience=60)
+    with pytest.raises(Unavailable, match="Not a directory"):
+        await history.complete(SERIES, (END - 30 * STEP, END))
+
+
+async def test_what_the_exchange_does_not_tell_is_null(tmp_path: Path) -> None:
+    unknown = (float(END), 1.0, 1.0, 1.0, 1e-7, *([float("nan")] * 5))
+    await store(tmp_path).add(SERIES, [unknown], [(END, END + STEP)])
+    (row,) = json.loads(await store(tmp_path).json(SERIES, (END, END + STEP)))
+    assert list(row.values()) == [END, 1.0, 1.0, 1.0, 1e-07, None, None, None, None, None]

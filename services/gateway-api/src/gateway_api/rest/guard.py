@@ -82,7 +82,7 @@ class Guard:
         if refused is not None:
             await refused(scope, receive, reply)
             return
-        await self._application(scope, _bounded(receive, self._bounds), reply)
+        await self._application(scope, bounded(receive, self._bounds, _announced(scope)), reply)
 
     def _refused(self, scope: Scope) -> ASGIApp | None:
         if sum(len(name) + len(value) for name, value in scope["headers"]) > self._bounds.headers:
@@ -125,8 +125,12 @@ def _announced(scope: Scope) -> int:
     return int(length) if length.isdigit() else 0
 
 
-def _bounded(receive: Receive, bounds: Bounds) -> Receive:
-    """`receive` that gives up on a body that is too large or does not arrive in time; HTTPException 413 or 408."""
+def bounded(receive: Receive, bounds: Bounds, announced: int = 0) -> Receive:
+    """`receive` that gives up on a body that is too large or does not arrive in time; HTTPException 413 or 408.
+
+    A body is complete with the bytes its header `announced`: granian tells the end only to who reads on, and a route that
+    answers in pieces listens until it is done.
+    """
     deadline = asyncio.get_running_loop().time() + bounds.body_milliseconds / 1000
     complete = False
     taken = 0
@@ -143,7 +147,7 @@ def _bounded(receive: Receive, bounds: Bounds) -> Receive:
         taken += len(message.get("body", b""))
         if taken > bounds.body:
             raise HTTPException(413, errors.too_large(bounds.body), errors.LAST)
-        complete = not message.get("more_body", False)
+        complete = not message.get("more_body", False) or 0 < announced <= taken
         return message
 
     return given

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from itertools import islice
 from typing import Annotated
 
 from contracts.market_data import (
@@ -39,6 +41,9 @@ START_TIMEOUT, HISTORY_TIMEOUT = 60.0, 115.0
 
 PAGE = 5_000
 """Candles in one message of the bus: about a megabyte."""
+
+AHEAD = 3
+"""Pages asked for before they can go out."""
 
 ATTEMPTS, PAUSE = 3, 0.5
 """How often one page is asked for, with so many seconds between."""
@@ -110,6 +115,7 @@ async def get_historical_candles(body: HistoricalCandlesRequest, bus: Bus, metad
     pages = _pages(bus, query, json.loads(answer.body)["until"], metadata)
     async for first in pages:
         if first.status >= 400:
+            await pages.aclose()
             return _candles(first)
         if first.body != b"[]":
             return StreamingResponse(_joined(first, pages), media_type=JSON)
@@ -140,19 +146,36 @@ async def get_candle_store(bus: Bus, metadata: Reading) -> Response:
     return relayed(await bus.query(ListStoredCandles(), metadata, timeout=START_TIMEOUT))
 
 
-async def _pages(bus: Services, query: CompleteCandles, until: int, metadata: Metadata) -> AsyncIterator[Answer]:
-    """The store's candles in pages, then those it cannot have yet; ends with a refusal."""
-    asked = query.model_dump(exclude={"start", "end"})
+async def _pages(bus: Services, query: CompleteCandles, until: int, metadata: Metadata) -> AsyncGenerator[Answer]:
+    """The store's candles in pages, then those it cannot have yet; ends with a refusal.
+
+    While one page goes out the next ones are asked for, AHEAD at most: that bounds the memory, whatever the range.
+    """
+    wanted = _wanted(query, until)
+    asked: deque[asyncio.Task[Answer]] = deque()
+    try:
+        while True:
+            asked.extend(asyncio.create_task(_page(bus, page, metadata)) for page in islice(wanted, AHEAD - len(asked)))
+            if not asked:
+                return
+            answer = await asked[0]
+            asked.popleft()
+            yield answer
+            if answer.status >= 400:
+                return
+    finally:
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+
+
+def _wanted(query: CompleteCandles, until: int) -> Iterator[ReadCandles]:
+    of = query.model_dump(exclude={"start", "end"})
     step = PAGE * SECONDS[query.interval]
     for start in range(query.start, until, step):
-        page = ReadCandles(**asked, start=start, end=min(start + step, until))
-        answer = await _page(bus, page, metadata)
-        yield answer
-        if answer.status >= 400:
-            return
+        yield ReadCandles(**of, start=start, end=min(start + step, until))
     if until <= min(query.end, int(time.time())):
-        rest = ReadCandles(**asked, start=max(until, query.start), end=query.end + 1, unfinished=True)
-        yield await _page(bus, rest, metadata)
+        yield ReadCandles(**of, start=max(until, query.start), end=query.end + 1, unfinished=True)
 
 
 async def _page(bus: Services, query: ReadCandles, metadata: Metadata) -> Answer:

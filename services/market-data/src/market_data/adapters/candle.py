@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from contracts.rejections import Unavailable
+
 type Span = tuple[int, int]
 """Whole Unix seconds, from the first up to but not including the second."""
 
@@ -43,6 +45,10 @@ class Series:
     def name(self) -> str:
         """Its feed's name in the contract."""
         return f"candles_{self.connector}_{self.trading_pair}_{self.interval}"
+
+
+class CandlesDamaged(Unavailable):
+    """A file could not be read. It is out of the way now, so that its candles count as missing and can be fetched anew."""
 
 
 def text(row: Row) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import math
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 from contracts.market_data import SECONDS, ConnectorWithoutCandles, IntervalUnknown, TradingPairNotListed
@@ -63,7 +65,8 @@ class EngineCandles:
         last = (end - 1) - (end - 1) % step
         most = min(feed.candles_max_result_per_rest_request, (last - start) // step + 2)
         found = await asked(feed.fetch_candles(start_time=start, end_time=last, limit=most))
-        rows = {int(row[0]): tuple(float(number) for number in row) for row in found}
+        # An array of numbers as lists is six times as quick as number by number; an exchange without candles gives none.
+        rows = {int(row[0]): tuple(row) for row in (found.tolist() if len(found) else [])}
         return [rows[time] for time in sorted(rows) if start <= time < end]
 
     async def live(self, series: Series, told: Told) -> _Stream:
@@ -84,6 +87,9 @@ class EngineCandles:
         """A feed that shares the connector's count of requests."""
         made = (await self._classes())[series.connector](series.trading_pair, series.interval, 1)
         made.attach_connector(await self._loading.public(series.connector))
+        parse = made._parse_rest_candles
+        # The engine makes an array of texts and then numbers of it, which stops everything else for 10 ms a page.
+        made._parse_rest_candles = lambda *given, **named: _numbers(parse(*given, **named))
         return made
 
     async def _classes(self) -> dict[str, Any]:
@@ -91,6 +97,11 @@ class EngineCandles:
         module = await asyncio.to_thread(importlib.import_module, "hummingbot.data_feed.candles_feed.candles_factory")
         classes: dict[str, Any] = module.CandlesFactory._candles_map
         return classes
+
+
+def _numbers(rows: Iterable[Any] | None) -> list[list[float]]:
+    """Candles as numbers; what the exchange does not tell is NaN, as in the engine's own array."""
+    return [[math.nan if value is None else float(value) for value in row] for row in rows or ()]
 
 
 class _Newest(deque[Any]):

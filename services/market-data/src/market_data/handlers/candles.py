@@ -61,7 +61,7 @@ class Candles:
         """A piece of the store, and what it cannot have yet."""
         series, span = await self._checked(query), _span(query.start, query.end, query.interval)
         if not query.unfinished:
-            return await self._store.json(series, span)
+            return await self._history.json(series, span)
         # Nothing opens in the future: it is not asked for.
         rows = await self._history.fresh(series, (span[0], min(span[1], int(time.time()) + 1)))
         return f"[{','.join(text(row) for row in rows)}]".encode()

@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from weakref import WeakValueDictionary
 
 from contracts.market_data import CandlesNotReady
 from contracts.rejections import Unavailable
 
-from market_data.adapters.candle import Row, Series
+from market_data.adapters.candle import CandlesDamaged, Row, Series
 from market_data.domain.spans import Span, closed_before, pages, partitions, proven, united, without
 from market_data.handlers.sources import CandleSource, CandleStore
 
 AT_ONCE = 4
 """Pages asked of an exchange at the same time for one part of the store."""
 
-TOGETHER = 16
+TOGETHER = 32
 """Pages written at once: each time the file of the part is written anew."""
 
 
@@ -54,6 +55,16 @@ class History:
         until = await self.complete(series, span)
         kept = await self._store.rows(series, (span[0], until))
         return [*kept, *await self.fresh(series, (until, span[1]))]
+
+    async def json(self, series: Series, span: Span) -> bytes:
+        """Closed candles of a span as a JSON array; what the store lost is fetched anew. Raises as `complete`."""
+        for _ in range(2):
+            if await self.complete(series, span) < span[1]:
+                break
+            with suppress(CandlesDamaged):
+                return await self._store.json(series, span)
+        msg = f"The {series.interval} candles of {series.trading_pair} are not all there yet; ask again"
+        raise CandlesNotReady(msg, retry_after=1)
 
     async def fresh(self, series: Series, span: Span) -> list[Row]:
         """Candles asked of the exchange now, past the store. Unavailable when it gives none in time."""
