@@ -104,6 +104,19 @@ def test_each_executor_once_also_after_a_clear() -> None:
     Scenario(HOLD).given(event, cleared).when(clear).then_rejected(PositionHoldUnknown)
 
 
+def test_another_end_of_an_executor_adds_only_what_its_earlier_ends_had_not() -> None:
+    first = held("e1", LONG, BUY)
+    more, late = fill(Side.BUY, "3", "100"), fill(Side.SELL, "1", "110").model_copy(update={"order_id": "o2"})
+    rest = fill(Side.BUY, "1", "100").model_copy(update={"fee": Decimal(0)})
+    again = Keep(**KEY, executor_id="e1", closing=2, fills=(more, late), time=NOW)
+    second = held("e1", added(LONG, [rest, late]), rest, late).model_copy(update={"closing": 2})
+    Scenario(HOLD).given(first).when(again).then(second)
+    Scenario(HOLD).given(first, second).when(again).then_nothing()
+    Scenario(HOLD).given(first, second).when(keep("e1", BUY)).then_nothing()
+    nothing_new = second.model_copy(update={"closing": 3, "fills": ()})
+    Scenario(HOLD).given(first, second).when(again.model_copy(update={"closing": 3})).then(nothing_new)
+
+
 class FixedRates:
     """Every token at 150, or nothing at all."""
 

@@ -88,7 +88,7 @@ from trading.handlers.sessions import Sessions
 from trading.handlers.setting_rehearsal import AccountRehearsal
 from trading.handlers.surroundings import Surroundings
 from trading.settings import Settings
-from trading.views import credentials, executor_figures, executor_logs, totals
+from trading.views import credentials, executor_figures, executor_logs, late_orders, totals
 from trading.views.credentials import CredentialsView
 from trading.views.executor_totals import ExecutorTotalsView
 from trading.views.executors import ExecutorsView
@@ -170,7 +170,7 @@ def _log(settings: Settings) -> EventLog:
             FundingView(),
             ReconciliationView(),
         ),
-        tables=(credentials.metadata, totals.metadata, executor_figures.metadata, executor_logs.metadata),
+        tables=(credentials.metadata, totals.metadata, executor_figures.metadata, executor_logs.metadata, late_orders.metadata),
         migrations=migrations.DIRECTORY,
     )
 

@@ -229,6 +229,25 @@ class ExecutorClosed(_Executor, Event):
     time: Time
 
 
+class ExecutorReopened(_Executor, Event):
+    """One of its orders lives, or has executed more, than was known when it was closed: that end is taken back.
+
+    `orders` are those; the other fields are those of the end that is taken back, `kept`: it had held something. It goes on as
+    SHUTTING_DOWN, without its class, until ExecutorClosed tells what is true with these orders.
+    """
+
+    executor_id: Token
+    orders: tuple[Token, ...]
+    close_type: CloseType
+    net_pnl_quote: Amount
+    net_pnl_pct: Amount
+    cum_fees_quote: Amount
+    filled_amount_quote: Amount
+    kept: bool
+    reason: str
+    time: Time
+
+
 ExecutorEvent = (
     ExecutorCreated
     | ExecutorStarted
@@ -239,6 +258,7 @@ ExecutorEvent = (
     | ExecutorFaltered
     | ExecutorFeeConverted
     | ExecutorClosed
+    | ExecutorReopened
 )
 
 

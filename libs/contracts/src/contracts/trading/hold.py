@@ -53,7 +53,11 @@ class HeldPosition(Reply):
 
 
 class PositionHeld(_Hold, Event):
-    """An executor ended and kept these fills; `position` is the hold with them. Once for each executor and hold."""
+    """An executor ended and kept these fills; `position` is the hold with them. Once for each of its ends and hold.
+
+    `closing`: which end of the executor it was; it has another one after ExecutorReopened. `fills` are what none of its earlier
+    ends had.
+    """
 
     account: Token
     connector: Token
@@ -61,6 +65,7 @@ class PositionHeld(_Hold, Event):
     controller_id: Token
     executor_id: Token
     fills: tuple[ExecutorFill, ...]
+    closing: int = 1
     position: HeldPosition = Field(default_factory=HeldPosition)
     time: Time
 

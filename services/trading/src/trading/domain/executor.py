@@ -23,7 +23,7 @@ from contracts.trading import (
     ExecutorStopRequested,
     ExecutorUnknown,
 )
-from contracts.trading.executor import ExecutorFeeConverted
+from contracts.trading.executor import ExecutorFeeConverted, ExecutorReopened
 from eventlog.decider import Decider
 
 from trading.domain.executor_commands import (
@@ -35,6 +35,7 @@ from trading.domain.executor_commands import (
     FailStop,
     Falter,
     Progress,
+    Reopen,
     RequestStop,
     Strand,
     TakeUp,
@@ -46,6 +47,7 @@ class Executor:
     """`orders` are the ids of all orders it ever meant to place, oldest first; `progress` is its newest own state.
 
     `stranded`: why nobody can run it now, when its owner was told. `rates`: of fees in third tokens, by order and trade.
+    `closings`: how often it was closed; `reopened`: the end that was taken back, until there is another one.
     """
 
     created: ExecutorCreated | None = None
@@ -57,12 +59,16 @@ class Executor:
     stranded: str | None = None
     rates: Mapping[tuple[str, str], Decimal] = field(default_factory=dict)
     closed: ExecutorClosed | None = None
+    closings: int = 0
+    reopened: ExecutorClosed | None = None
 
     @property
     def status(self) -> ExecutorStatus:
         """How far it is."""
         if self.closed is not None:
             return ExecutorStatus.TERMINATED
+        if self.reopened is not None:
+            return ExecutorStatus.SHUTTING_DOWN
         if self.progress is not None:
             # The engine's object has ended, but not everything it left on the exchange.
             ended = self.progress.status is ExecutorStatus.TERMINATED
@@ -78,6 +84,8 @@ def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]
             return _create(state, command)
         case RequestStop():
             return _request_stop(state, command)
+        case Reopen():
+            return [] if state.closed is None else [_reopened(state.closed, command)]
         case _ if state.created is None or state.closed is not None:
             return []
         case Begin():
@@ -94,7 +102,7 @@ def decide(state: Executor, command: ExecutorCommand) -> Sequence[ExecutorEvent]
             assert_never(command)
 
 
-def evolve(state: Executor, event: ExecutorEvent) -> Executor:
+def evolve(state: Executor, event: ExecutorEvent) -> Executor:  # noqa: C901 - one arm per event
     """The state after one event."""
     match event:
         case ExecutorCreated():
@@ -114,7 +122,9 @@ def evolve(state: Executor, event: ExecutorEvent) -> Executor:
         case ExecutorStopFailed():
             return replace(state, stop_failed=event)
         case ExecutorClosed():
-            return replace(state, closed=event)
+            return replace(state, closed=event, closings=state.closings + 1, reopened=None)
+        case ExecutorReopened():
+            return replace(state, closed=None, reopened=state.closed)
         case _:
             assert_never(event)
 
@@ -202,6 +212,21 @@ def _resumed(command: TakeUp) -> ExecutorEvent:
         holder=command.holder,
         orders_adopted=command.orders_adopted,
         fills_recovered=command.fills_recovered,
+        time=command.time,
+    )
+
+
+def _reopened(closed: ExecutorClosed, command: Reopen) -> ExecutorEvent:
+    return ExecutorReopened(
+        executor_id=command.executor_id,
+        orders=command.orders,
+        close_type=closed.close_type,
+        net_pnl_quote=closed.net_pnl_quote,
+        net_pnl_pct=closed.net_pnl_pct,
+        cum_fees_quote=closed.cum_fees_quote,
+        filled_amount_quote=closed.filled_amount_quote,
+        kept=bool(closed.held),
+        reason=command.reason,
         time=command.time,
     )
 

@@ -94,6 +94,14 @@ class ConvertFee(_Internal):
     time: datetime
 
 
+class Reopen(_Internal):
+    """These orders live, or have executed more, than was known when it was closed."""
+
+    orders: tuple[str, ...]
+    reason: str
+    time: datetime
+
+
 class Close(_Internal):
     """It ended and none of its orders is open."""
 
@@ -105,4 +113,4 @@ class Close(_Internal):
     time: datetime
 
 
-ExecutorCommand = Create | Begin | Progress | TakeUp | RequestStop | FailStop | Falter | Strand | ConvertFee | Close
+ExecutorCommand = Create | Begin | Progress | TakeUp | RequestStop | FailStop | Falter | Strand | ConvertFee | Close | Reopen

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import ClassVar, assert_never
@@ -22,16 +22,25 @@ from eventlog.decider import Decider
 
 from trading.domain import money
 
+_NOTHING = (Decimal(0), Decimal(0), Decimal(0))
 _PLACES = Decimal("1e-18")
 _ROUNDING = Context(prec=100, rounding=ROUND_HALF_EVEN)
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What an executor added: its ends so far, and by order the amount, quote and fee."""
+
+    closing: int = 0
+    orders: Mapping[str, tuple[Decimal, Decimal, Decimal]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """`position` is None while nothing is held; `executors` are all whose fills were ever added, also before a clear."""
+    """`position` is None while nothing is held; `kept` is what each executor ever added, also before a clear, by its id."""
 
     position: HeldPosition | None = None
-    executors: frozenset[str] = frozenset()
+    kept: Mapping[str, Kept] = field(default_factory=dict)
 
 
 class _Internal(Command):
@@ -48,9 +57,10 @@ class _Internal(Command):
 
 
 class Keep(_Internal):
-    """An executor ended and kept these fills of the hold's market."""
+    """An executor ended, for the `closing`th time, and kept these fills of the hold's market: all that it ever kept there."""
 
     executor_id: str
+    closing: int = 1
     fills: tuple[ExecutorFill, ...]
 
 
@@ -62,10 +72,11 @@ HoldCommand = Keep | Clear
 
 
 def decide(state: Hold, command: HoldCommand) -> Sequence[HoldEvent]:
-    """The events of a command; none for an executor that was added before. Raises PositionHoldUnknown."""
+    """The events of a command; none for an end of an executor that was added before. Raises PositionHoldUnknown."""
     match command:
         case Keep():
-            return [] if command.executor_id in state.executors else [_held(state, command)]
+            before = state.kept.get(command.executor_id, Kept())
+            return [] if command.closing <= before.closing else [_held(state, command, before)]
         case Clear():
             if state.position is None:
                 raise PositionHoldUnknown(nothing_held(command.controller_id, command.connector, command.trading_pair))
@@ -85,7 +96,8 @@ def evolve(state: Hold, event: HoldEvent) -> Hold:
     """The state after one event."""
     match event:
         case PositionHeld():
-            return Hold(event.position, state.executors | {event.executor_id})
+            kept = {**state.kept, event.executor_id: _more(state.kept.get(event.executor_id, Kept()), event)}
+            return Hold(event.position, kept)
         case PositionHoldCleared():
             return replace(state, position=None)
         case _:
@@ -127,15 +139,38 @@ def nothing_held(controller_id: str, connector: str, trading_pair: str) -> str:
     return f"No position of controller '{controller_id}' is held on {trading_pair} at {connector}"
 
 
-def _held(state: Hold, command: Keep) -> PositionHeld:
+def _more(before: Kept, event: PositionHeld) -> Kept:
+    orders = dict(before.orders)
+    for fill in event.fills:
+        amount, quote, fee = orders.get(fill.order_id, _NOTHING)
+        orders[fill.order_id] = (money.add(amount, fill.amount), money.add(quote, fill.quote), money.add(fee, fill.fee))
+    return Kept(event.closing, orders)
+
+
+def _new(before: Kept, fills: Iterable[ExecutorFill]) -> Iterator[ExecutorFill]:
+    """What the executor's earlier ends had not added."""
+    for fill in fills:
+        amount, quote, fee = before.orders.get(fill.order_id, _NOTHING)
+        rest = {
+            "amount": money.add(fill.amount, -amount),
+            "quote": money.add(fill.quote, -quote),
+            "fee": money.add(fill.fee, -fee),
+        }
+        if any(rest.values()):
+            yield fill.model_copy(update=rest)
+
+
+def _held(state: Hold, command: Keep, before: Kept) -> PositionHeld:
+    fills = tuple(_new(before, command.fills))
     return PositionHeld(
         account=command.account,
         connector=command.connector,
         trading_pair=command.trading_pair,
         controller_id=command.controller_id,
         executor_id=command.executor_id,
-        fills=command.fills,
-        position=added(state.position or HeldPosition(), command.fills),
+        fills=fills,
+        closing=command.closing,
+        position=added(state.position or HeldPosition(), fills),
         time=command.time,
     )
 

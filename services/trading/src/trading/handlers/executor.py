@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from decimal import Decimal
 
 from contracts import naming
 from contracts.message import Metadata, utc_now
@@ -23,9 +22,9 @@ from trading.domain.executor import EXECUTOR, Executor
 from trading.domain.executor_commands import Begin, ExecutorCommand, Falter, Progress, TakeUp
 from trading.domain.executor_orders import Role, Seen
 from trading.handlers.executor_close import Closing, never_ran
-from trading.handlers.executor_engine import Absent, Ended, ExecutorEngine, LiveExecutor
+from trading.handlers.executor_engine import Absent, Ended, ExecutorEngine, LiveExecutor, Reopened
 from trading.handlers.executor_fees import Fees
-from trading.handlers.executor_figures import sampled
+from trading.handlers.executor_figures import figures, sampled
 from trading.handlers.executor_leverage import set_leverage
 from trading.handlers.executor_orders import Followed, OrderBook, shown, unsent, wanted_of
 from trading.handlers.executor_posts import Post
@@ -77,14 +76,20 @@ class Performance:
         orders = OrderBook(self._log, self._posts, created, len(self._state.orders), fees.converted)
         self._orders = orders
         try:
-            if self._runs_to_stop > RUNS_TO_STOP:
+            if (ended := self._without_class()) is not None:
                 await self._adopt(orders, self._state.progress)
-                await self._end(created, Absent(self._state.progress), orders)
+                await self._end(created, ended, orders)
             else:
                 await self._perform(created, orders)
         finally:
             self._orders = None
             await orders.close()
+
+    def _without_class(self) -> Ended | None:
+        """What ends it in place of its class: one that cannot go on, or had ended before its last order did."""
+        if self._state.reopened is not None:
+            return Reopened(self._state.reopened, self._state.progress)
+        return Absent(self._state.progress) if self._runs_to_stop > RUNS_TO_STOP else None
 
     async def poke(self, executor_id: str) -> None:
         """Look again at what others stored of it, such as a wish to stop; now and then is enough once one is known."""
@@ -278,14 +283,6 @@ class Performance:
             logger.info("stopping, %s: %s", stop.reason, "keeps its position" if stop.keep_position else "closes its position")
             executor.early_stop(keep_position=stop.keep_position)
         self._stop_told = stop.keep_position
-
-
-def figures(executor: Ended) -> dict[str, Decimal]:
-    """The executor's figures; none at a moment without a live price."""
-    try:
-        return executor.figures()
-    except Unavailable:
-        return {}
 
 
 def executor_stream(executor_id: str) -> str:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
 from itertools import count
 
 from contracts.message import utc_now
 from contracts.rejections import Unavailable
-from contracts.trading import CloseType, ExecutorCreated, OrderStatus, PositionMode
+from contracts.trading import CloseType, ExecutorCreated, OrderStatus
 from pydantic import JsonValue
 
-from trading.adapters.executor_orders import Wanted
 from trading.domain.executor import Executor
 from trading.domain.executor_commands import Close, ExecutorCommand, FailStop
 from trading.domain.executor_orders import Role, foreign
 from trading.domain.executor_result import CLOSING, PAIRED, earned, fills, residue
 from trading.handlers.executor_engine import Ended
+from trading.handlers.executor_left import Left
 from trading.handlers.executor_orders import OrderBook, shown
 from trading.handlers.executor_posts import Post
 
@@ -65,7 +66,10 @@ class Closing:
     async def _look_at_all(self, state: Executor) -> None:
         for order_id in state.orders:
             found = await self._orders.look(order_id)
-            if order_id in self._orders.failed and found is not None and found.state.closed is not OrderStatus.FAILED:
+            if found is None or order_id in self._orders.followed:
+                continue
+            risen = order_id in self._orders.failed and found.state.closed is not OrderStatus.FAILED
+            if risen or found.state.closed is None:
                 self._orders.rise(order_id, found)
 
     async def _cancel_open(self) -> None:
@@ -89,22 +93,27 @@ class Closing:
 
     async def _close_rest(self, kept: Callable[[], bool], record: Callable[[ExecutorCommand], Awaitable[None]]) -> str | None:
         """Close what nothing closed, by market orders, as often as it takes. What is too small to trade is told."""
+        tries: Counter[tuple[tuple[str, str], Decimal]] = Counter()
         for attempt in count():
             rest = {} if kept() else residue(self._created.executor_type, list(self._orders.pictures.values()))
-            closing = [self._closing(market, amount, attempt) for market, amount in rest.items()]
-            wanted = [each for each in closing if each is not None]
+            left = [
+                Left(self._posts[market[0]].live.exchange, *market, amount, self._paid(market))
+                for market, amount in rest.items()
+            ]
+            # What is left in part, or on the way back of a round trip, is tried from the first way on.
+            wanted = [
+                each
+                for one, key in zip(left, rest.items(), strict=True)
+                if (each := await one.closed_by(tries[key])) is not None
+            ]
             if not wanted:
-                told = "; ".join(f"{amount:+f} on {pair} at {connector}" for (connector, pair), amount in rest.items())
+                told = "; ".join(each.told for each in left)
                 return f"too small to trade: {told}" if told else None
+            if failures := max(tries[key] for key in rest.items()):
+                await record(self._failed(failures))
             if attempt:
-                failed = FailStop(
-                    executor_id=self._created.executor_id,
-                    reason=f"closing the position failed {attempt} times; it goes on",
-                    exposure=fills(self._orders.pictures.values()),
-                    time=utc_now(),
-                )
-                await record(failed)
-                await asyncio.sleep(min(LONGEST_PAUSE, 2.0**attempt))
+                await asyncio.sleep(min(LONGEST_PAUSE, 2.0**failures))
+            tries.update(rest.items())
             for each in wanted:
                 logger.warning(
                     "executor %s left %s of %s; closing it", self._created.executor_id, each.amount, each.trading_pair
@@ -113,6 +122,14 @@ class Closing:
             await self._store()
             await self._until_ended()
         return None
+
+    def _failed(self, failures: int) -> FailStop:
+        return FailStop(
+            executor_id=self._created.executor_id,
+            reason=f"closing the position failed {failures} times; it goes on",
+            exposure=fills(self._orders.pictures.values()),
+            time=utc_now(),
+        )
 
     async def _until_ended(self) -> None:
         """Wait for the end of all orders, without cancelling any."""
@@ -131,25 +148,10 @@ class Closing:
         told = ", ".join(f"{fill.fee:f} {fill.fee_token}" for fill in fees)
         return f"fees that no rate is known for are not counted: {told}" if told else None
 
-    def _closing(self, market: tuple[str, str], amount: Decimal, attempt: int) -> Wanted | None:
-        """The order that closes what is left on a market; None for what is too small to trade.
-
-        Where an account has one position of a contract, executors on either side of it net: there may be nothing to reduce for
-        one that ends, and an order that opens nets like any other. What is worth too little for that can only be reduced.
-        """
-        (connector, pair), size = market, abs(amount)
-        exchange = self._posts[connector].live.exchange
-        side, rule, derivative = "SELL" if amount > 0 else "BUY", exchange.trading_rules.get(pair), exchange.derivative
-        closes, opens = (Wanted(connector, pair, side, "MARKET", size, None, action) for action in ("CLOSE", "OPEN"))
-        if rule is None:
-            return closes
-        rounded = exchange.quantize_amount(pair, size)
-        price = next((each.state.average_price for each in self._orders.pictures.values() if each.fills), None)
-        large = rounded * (price or Decimal(0)) >= rule.min_notional_size
-        if rounded <= 0 or rounded < rule.min_order_size or not (large or derivative):
-            return None
-        netted = derivative is not None and derivative.mode is PositionMode.ONEWAY
-        return opens if netted and large and attempt % 2 == 0 else closes
+    def _paid(self, market: tuple[str, str]) -> Decimal:
+        """About what a unit is worth on a market: the average price of its newest order that executed anything."""
+        done = [each for each in self._orders.pictures.values() if (each.placed.connector, each.placed.trading_pair) == market]
+        return next((price for each in reversed(done) if (price := each.state.average_price) is not None), Decimal(0))
 
     def _summed_up(self, executor: Ended, reason: str | None, close_type: CloseType, *, keep: bool) -> Close:
         orders, type_ = list(self._orders.pictures.values()), self._created.executor_type

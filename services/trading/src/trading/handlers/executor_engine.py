@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from contracts.rejections import Unavailable
-from contracts.trading import CloseType, ExecutorCreated, ExecutorProgressed, ExecutorStatus
+from contracts.trading import CloseType, ExecutorClosed, ExecutorCreated, ExecutorProgressed, ExecutorStatus
 from pydantic import JsonValue
 
 from trading.adapters.executor_orders import Placed, Wanted
@@ -84,6 +84,44 @@ class ExecutorEngine(Protocol):
     async def rate(self, token: str, quote_token: str) -> Decimal | None:
         """A token's price in another one; None when none is known. Unavailable when no source answers."""
         ...
+
+
+class Reopened:
+    """Stands for an executor that was closed before its last order was: it ends again as it had ended."""
+
+    def __init__(self, closed: ExecutorClosed, progress: ExecutorProgressed | None) -> None:
+        self._closed = closed
+        self._progress = progress
+
+    @property
+    def status(self) -> ExecutorStatus:
+        """It is not driven any more."""
+        return ExecutorStatus.TERMINATED
+
+    @property
+    def close_type(self) -> CloseType:
+        """Why it ended."""
+        return self._closed.close_type
+
+    def refresh(self, order: Placed) -> None:
+        """It has no view of its orders."""
+
+    def state(self) -> dict[str, JsonValue]:
+        """The last one it had."""
+        return {} if self._progress is None else dict(self._progress.state)
+
+    def figures(self) -> dict[str, Decimal]:
+        """Those of its end, where its orders alone do not tell them."""
+        return {
+            "net_pnl_quote": self._closed.net_pnl_quote,
+            "net_pnl_pct": self._closed.net_pnl_pct,
+            "cum_fees_quote": self._closed.cum_fees_quote,
+            "filled_amount_quote": self._closed.filled_amount_quote,
+        }
+
+    def custom_info(self) -> dict[str, JsonValue]:
+        """What it told at its end."""
+        return dict(self._closed.custom_info)
 
 
 class Absent:

@@ -33,3 +33,11 @@ def sampled(executor_id: str, executor: Telling) -> Sample | None:
     except (Unavailable, ArithmeticError, LookupError, ValueError, TypeError, AttributeError) as error:
         logger.debug("executor %s has no figures now: %s", executor_id, error)
         return None
+
+
+def figures(executor: Telling) -> dict[str, Decimal]:
+    """The executor's figures; none at a moment without a live price."""
+    try:
+        return executor.figures()
+    except Unavailable:
+        return {}

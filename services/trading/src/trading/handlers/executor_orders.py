@@ -131,9 +131,9 @@ class OrderBook:
         self._listen(order_id)
 
     def rise(self, order_id: str, found: Picture) -> None:
-        """An order that was told to have failed exists: follow it again, to its end."""
+        """An order that was told to have failed, or that nobody followed any more, exists: follow it to its end."""
         logger.warning("order %s of executor %s exists after all; taking it off", order_id, self.created.executor_id)
-        seen = self.failed.pop(order_id)
+        seen = self.failed.pop(order_id, Seen())
         self.follow(order_id, Followed(wanted_of(found), None, replace(seen, role=Role.RISEN)))
 
     def leave(self, order_id: str) -> None:

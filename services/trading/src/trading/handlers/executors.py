@@ -25,6 +25,7 @@ from trading.handlers.endings import leaves
 from trading.handlers.executor import Performance, executor_stream
 from trading.handlers.executor_engine import ExecutorEngine
 from trading.handlers.executor_intake import ExecutorTypes, Intake, wish_to_stop
+from trading.handlers.executor_late import LateOrders
 from trading.handlers.executor_log import ExecutorLog, logged_as
 from trading.handlers.executor_posts import Post
 from trading.handlers.executor_stranded import Stranded
@@ -55,6 +56,7 @@ class Executors:
         self._log = log
         self.lines = ExecutorLog(log)
         self._stranded = Stranded(log)
+        self._late = LateOrders(log)
         self._types = types
         self.intake = Intake(log, types)
         self._engine = engine
@@ -96,6 +98,7 @@ class Executors:
         while True:
             self._compare_now.clear()
             try:
+                await self._late.reopen()
                 await self.compare()
                 await record_holds(self._log)
                 await self._stranded.tell()

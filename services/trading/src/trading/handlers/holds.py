@@ -49,6 +49,7 @@ async def record_holds(log: EventLog) -> None:
                 trading_pair=pair,
                 controller_id=created.controller_id,
                 executor_id=executor_id,
+                closing=state.closings,
                 fills=tuple(fills),
                 time=closed.time,
             )

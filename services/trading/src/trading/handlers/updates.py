@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import assert_never
 
 from contracts.rejections import Unavailable
+from contracts.trading import OrderStatus
 from eventlog.errors import Fenced
 
 from trading.domain.order import ORDER
@@ -114,7 +115,10 @@ class Updates:
         # A session writes its orders alone: what tells nothing new to the state it knows needs no look at the log.
         if ORDER.decide(tracked.state, heard(report)):
             await self._live.record(tracked, heard(report))
-        if self._unexplained(tracked, report):
+        if _lives(tracked, report):
+            # Recorded as failed. What is pushed may be old; what is answered is proof.
+            self._outcomes.ask_later(tracked, 0)
+        elif self._unexplained(tracked, report):
             self._outcomes.ask_later(tracked, self._live.pace.fills_late)
 
     def _unexplained(self, tracked: Tracked, report: OrderReport) -> bool:
@@ -135,3 +139,9 @@ class Updates:
 
     def _fields(self) -> dict[str, str]:
         return {"account": self._live.account, "connector": self._live.connector}
+
+
+def _lives(tracked: Tracked, report: OrderReport) -> bool:
+    """Whether an order that was recorded as failed is said to be on the book."""
+    said = report.status in (ReportStatus.OPEN, ReportStatus.PARTIALLY_FILLED)
+    return said and tracked.state.closed is OrderStatus.FAILED and not tracked.state.acknowledged

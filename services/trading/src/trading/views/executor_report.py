@@ -21,7 +21,7 @@ FROM executors e LEFT JOIN executor_figures f USING (executor_id)
 WHERE e.closed_at IS NULL AND ($1::text IS NULL OR controller_id = $1) GROUP BY 1, 2, 3"""
 _ENDED = """SELECT executor_type, close_type, sum(executors)::bigint AS executors, sum(wins)::bigint AS wins, sum(pnl) AS pnl,
     sum(pnl_squares) AS pnl_squares, sum(pct) AS pct, sum(volume) AS volume, sum(fees) AS fees
-FROM executor_totals WHERE $1::text IS NULL OR controller_id = $1 GROUP BY 1, 2"""
+FROM executor_totals WHERE $1::text IS NULL OR controller_id = $1 GROUP BY 1, 2 HAVING sum(executors) > 0"""
 
 
 @dataclass(frozen=True, slots=True)

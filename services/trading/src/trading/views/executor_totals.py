@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from contracts.trading import CloseType, ExecutorClosed
+from contracts.trading.executor import ExecutorReopened
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, Table, Text, text
@@ -35,40 +36,53 @@ executor_totals = Table(
 )
 Index("executor_totals_by_controller", executor_totals.c.controller_id)
 
-_CLOSED = Statement(
+_ADD = Statement(
     text(
         """INSERT INTO executor_totals AS total (account, controller_id, executor_type, connector, trading_pair, close_type,
             executors, wins, pnl, pnl_squares, pct, volume, fees)
-        SELECT account, controller_id, executor_type, connector, trading_pair, CAST(:close_type AS text), 1,
-            CAST(:wins AS bigint), CAST(:pnl AS numeric), CAST(:pnl AS numeric) * CAST(:pnl AS numeric),
-            CAST(:pct AS numeric), CAST(:volume AS numeric), CAST(:fees AS numeric)
+        SELECT account, controller_id, executor_type, connector, trading_pair, CAST(:close_type AS text),
+            CAST(:times AS bigint), CAST(:times AS bigint) * CAST(:wins AS bigint),
+            CAST(:times AS bigint) * CAST(:pnl AS numeric),
+            CAST(:times AS bigint) * CAST(:pnl AS numeric) * CAST(:pnl AS numeric),
+            CAST(:times AS bigint) * CAST(:pct AS numeric), CAST(:times AS bigint) * CAST(:volume AS numeric),
+            CAST(:times AS bigint) * CAST(:fees AS numeric)
         FROM executors WHERE executor_id = :executor_id
         ON CONFLICT (account, controller_id, executor_type, connector, trading_pair, close_type) DO UPDATE SET
-            executors = total.executors + 1, wins = total.wins + excluded.wins, pnl = total.pnl + excluded.pnl,
-            pnl_squares = total.pnl_squares + excluded.pnl_squares, pct = total.pct + excluded.pct,
-            volume = total.volume + excluded.volume, fees = total.fees + excluded.fees"""
+            executors = total.executors + excluded.executors, wins = total.wins + excluded.wins,
+            pnl = total.pnl + excluded.pnl, pnl_squares = total.pnl_squares + excluded.pnl_squares,
+            pct = total.pct + excluded.pct, volume = total.volume + excluded.volume, fees = total.fees + excluded.fees"""
     )
 )
 
 
 class ExecutorTotalsView:
-    """Adds every closed executor to its row. Projected after `ExecutorsView`, whose row says what the executor was."""
+    """Adds every closed executor to its row, and takes off one whose end is taken back.
+
+    Projected after `ExecutorsView`, whose row says what the executor is.
+    """
 
     name = "executor_totals"
     metadata = metadata
 
     def project(self, recorded: Recorded) -> Iterable[Write]:
-        """One write for a close, none for other events."""
+        """One write for an end or for taking it back, none for other events."""
         event = recorded.event
         if isinstance(event, ExecutorClosed):
-            # What was kept is told with the hold: types that only build up a position keep it and end as COMPLETED.
-            close_type = CloseType.POSITION_HOLD if event.held else event.close_type
-            yield _CLOSED.bind(
-                executor_id=event.executor_id,
-                close_type=close_type.value,
-                wins=int(event.net_pnl_quote > 0),
-                pnl=event.net_pnl_quote,
-                pct=event.net_pnl_pct,
-                volume=event.filled_amount_quote,
-                fees=event.cum_fees_quote,
-            )
+            yield _added(event, 1, kept=bool(event.held))
+        elif isinstance(event, ExecutorReopened):
+            yield _added(event, -1, kept=event.kept)
+
+
+def _added(event: ExecutorClosed | ExecutorReopened, times: int, *, kept: bool) -> Write:
+    # What was kept is told with the hold: types that only build up a position keep it and end as COMPLETED.
+    close_type = CloseType.POSITION_HOLD if kept else event.close_type
+    return _ADD.bind(
+        executor_id=event.executor_id,
+        close_type=close_type.value,
+        times=times,
+        wins=int(event.net_pnl_quote > 0),
+        pnl=event.net_pnl_quote,
+        pct=event.net_pnl_pct,
+        volume=event.filled_amount_quote,
+        fees=event.cum_fees_quote,
+    )

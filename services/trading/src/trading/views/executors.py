@@ -16,6 +16,7 @@ from contracts.trading import (
     ExecutorStopRequested,
     PositionHeld,
 )
+from contracts.trading.executor import ExecutorReopened
 from eventlog.log import EventLog
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
@@ -50,7 +51,8 @@ executors = Table(
     Column("orders", Integer, nullable=False, server_default="0"),
     Column("error_count", Integer, nullable=False, server_default="0"),
     Column("last_error", Text),
-    # Positions it kept, and how many of them became holds.
+    Column("closings", Integer, nullable=False, server_default="0"),
+    # Positions it kept at its last end, and how many of them became holds.
     Column("holds_due", Integer, nullable=False, server_default="0"),
     Column("holds_recorded", Integer, nullable=False, server_default="0"),
     Column("created_at", DateTime(timezone=True), nullable=False),
@@ -108,11 +110,23 @@ _CLOSED = Statement(
         """UPDATE executors SET status = 'TERMINATED', close_type = :close_type, closed_at = :closed_at,
             net_pnl_quote = :net_pnl_quote, net_pnl_pct = :net_pnl_pct, cum_fees_quote = :cum_fees_quote,
             filled_amount_quote = :filled_amount_quote, custom_info = CAST(CAST(:custom_info AS text) AS jsonb),
-            last_error = coalesce(:reason, last_error), holds_due = CAST(:holds_due AS integer), updated_at = :at
+            last_error = coalesce(:reason, last_error), closings = closings + 1,
+            holds_due = CAST(:holds_due AS integer), holds_recorded = 0, updated_at = :at
             WHERE executor_id = :executor_id"""
     )
 )
-_HELD = Statement(text("UPDATE executors SET holds_recorded = holds_recorded + 1 WHERE executor_id = :executor_id"))
+_REOPENED = Statement(
+    text(
+        """UPDATE executors SET status = 'SHUTTING_DOWN', close_type = NULL, closed_at = NULL, holds_due = 0,
+            error_count = error_count + 1, last_error = :reason, updated_at = :at WHERE executor_id = :executor_id"""
+    )
+)
+_HELD = Statement(
+    text(
+        """UPDATE executors SET holds_recorded = holds_recorded + 1
+            WHERE executor_id = :executor_id AND closings = CAST(:closing AS integer)"""
+    )
+)
 
 
 class ExecutorsView:
@@ -138,7 +152,9 @@ class ExecutorsView:
             case ExecutorClosed():
                 yield _closed(event, recorded)
             case PositionHeld():
-                yield _HELD.bind(executor_id=event.executor_id)
+                yield _HELD.bind(executor_id=event.executor_id, closing=event.closing)
+            case ExecutorReopened():
+                yield _REOPENED.bind(executor_id=event.executor_id, reason=event.reason, at=at)
             case _:
                 return
 

@@ -44,7 +44,9 @@ _HELD = Statement(
         VALUES (:account, :connector, :trading_pair, :controller_id, true,
             {", ".join(f"CAST(:{name} AS numeric)" for name in SUMS)}, jsonb_build_array(CAST(:executor_id AS text)), :time)
         ON CONFLICT ({KEY}) DO UPDATE SET active = true, {", ".join(f"{name} = excluded.{name}" for name in SUMS)},
-            executor_ids = CASE WHEN hold.active THEN hold.executor_ids ELSE '[]'::jsonb END || excluded.executor_ids,
+            executor_ids = CASE WHEN NOT hold.active THEN excluded.executor_ids
+                WHEN hold.executor_ids @> excluded.executor_ids THEN hold.executor_ids
+                ELSE hold.executor_ids || excluded.executor_ids END,
             updated_at = excluded.updated_at"""  # noqa: S608 - constants
     )
 )

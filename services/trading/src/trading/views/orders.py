@@ -50,6 +50,7 @@ orders = Table(
     Column("side", Text, nullable=False),
     Column("order_type", Text, nullable=False),
     Column("position_action", Text, nullable=False, server_default="OPEN"),
+    Column("executor_id", Text),
     Column("amount", Numeric, nullable=False, server_default="0"),
     Column("price", Numeric),
     Column("exchange_order_id", Text),
@@ -90,12 +91,13 @@ ROW = ("orders", "order_id")
 _INTRODUCE = Statement(
     text(
         """INSERT INTO orders (order_id, known, external, client_order_id, account, connector, trading_pair, side, order_type,
-            position_action, amount, price, exchange_order_id, acknowledged, created_at, updated_at)
+            position_action, executor_id, amount, price, exchange_order_id, acknowledged, created_at, updated_at)
         VALUES (:order_id, true, :external, :client_order_id, :account, :connector, :trading_pair, :side, :order_type,
-            :position_action, :amount, :price, :exchange_order_id, :external, :created_at, :at)
+            :position_action, :executor_id, :amount, :price, :exchange_order_id, :external, :created_at, :at)
         ON CONFLICT (order_id) DO UPDATE SET known = true, external = excluded.external,
             client_order_id = excluded.client_order_id, order_type = excluded.order_type,
-            position_action = excluded.position_action, amount = excluded.amount, price = excluded.price,
+            position_action = excluded.position_action, executor_id = excluded.executor_id,
+            amount = excluded.amount, price = excluded.price,
             exchange_order_id = coalesce(excluded.exchange_order_id, orders.exchange_order_id),
             created_at = excluded.created_at, updated_at = excluded.updated_at"""
     ),
@@ -192,11 +194,17 @@ class OrdersView:
 def _introduced(event: OrderPlaced | OrderRecorded, recorded: Recorded) -> Write:
     placed = isinstance(event, OrderPlaced)
     known: dict[str, Any] = (
-        {"client_order_id": event.order_id, "position_action": event.position_action.value, "exchange_order_id": None}
+        {
+            "client_order_id": event.order_id,
+            "position_action": event.position_action.value,
+            "executor_id": event.executor_id,
+            "exchange_order_id": None,
+        }
         if isinstance(event, OrderPlaced)
         else {
             "client_order_id": event.client_order_id or event.order_id,
             "position_action": "OPEN",
+            "executor_id": None,
             "exchange_order_id": event.exchange_order_id,
         }
     )
