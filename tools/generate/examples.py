@@ -193,6 +193,7 @@ VALUES: dict[str, Any] = {
     "start_time": "2026-11-23T10:00:00Z",
     "state": "ready",
     "status": "submitted",
+    "timeout": 30.0,
     "time": "2026-11-23T11:00:00.123Z",
     "token": "USDT",
     "tokens": ["BTC", "ETH"],

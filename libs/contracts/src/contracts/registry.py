@@ -7,13 +7,13 @@ import pkgutil
 from types import ModuleType
 from typing import get_args
 
-from contracts import accounts, market_data, rates, trading, vault
+from contracts import accounts, market_data, rates, tracked_books, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply
 from contracts.rejections import Rejection
 from contracts.trading import reconciliation
 
 _TRADING = tuple(importlib.import_module(f"{trading.__name__}.{each.name}") for each in pkgutil.iter_modules(trading.__path__))
-MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data, rates)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data, rates, tracked_books)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated, rates.RatesConfigured),

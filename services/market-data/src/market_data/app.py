@@ -16,6 +16,7 @@ from contracts.market_data import (
     ReadCandles,
 )
 from contracts.rates import GetRate, GetTickers, ListRatePrices, ListRateSources, ResolveRates
+from contracts.tracked_books import AddTradingPair, DiagnoseOrderBooks, RemoveTradingPair, RestartOrderBooks
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
 from service_kit.service import Service
@@ -32,6 +33,7 @@ from market_data.handlers.candles import Candles
 from market_data.handlers.feeds import Feeds
 from market_data.handlers.history import History
 from market_data.handlers.tickers import Tickers
+from market_data.handlers.tracked_books import TrackedBooks
 from market_data.settings import Settings
 
 
@@ -44,7 +46,9 @@ def build(settings: Settings) -> Service:
     history = History(source, store, settings.history_timeout)
     _serve_candles(service, Candles(source, store, history, feeds))
     markets = EngineMarkets(loading)
-    _serve_books(service, OrderBooks(markets, feeds))
+    books = OrderBooks(markets, feeds)
+    _serve_books(service, books)
+    _serve_tracked_books(service, TrackedBooks(markets, books, feeds))
     _serve_rates(service, Tickers(EngineTickers(loading), settings.tickers))
     _measure(service, feeds)
     service.task("feeds", feeds.keep)
@@ -87,3 +91,10 @@ def _serve_rates(service: Service, tickers: Tickers) -> None:
     service.query(GetRate, tickers.rate)
     service.query(ListRatePrices, tickers.prices)
     service.query(ListRateSources, tickers.sources)
+
+
+def _serve_tracked_books(service: Service, tracked: TrackedBooks) -> None:
+    service.query(AddTradingPair, tracked.add)
+    service.query(RemoveTradingPair, tracked.remove)
+    service.query(DiagnoseOrderBooks, tracked.diagnose)
+    service.query(RestartOrderBooks, tracked.restart)

@@ -30,6 +30,7 @@ from gateway_api.rest import (
     rates,
     reconciliation,
     risk,
+    tracked_books,
     trading,
 )
 from gateway_api.rest.call import direct_calls
@@ -53,6 +54,7 @@ FAMILIES = (
     graph.router,
     market_data.router,
     order_books.router,
+    tracked_books.router,
     rates.router,
     rate_oracle.router,
 )

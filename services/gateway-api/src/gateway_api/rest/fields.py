@@ -100,6 +100,13 @@ def json_integer(value: Any) -> Any:
     return value
 
 
+def json_number(value: Any) -> Any:
+    """As `json_integer`, for numbers with a fraction."""
+    if isinstance(value, str | bool):
+        raise PydanticCustomError("float_type", "Input should be a valid number")
+    return value
+
+
 Limit = Annotated[int, Field(ge=1, le=1000, description="Rows of a page."), BeforeValidator(json_integer)]
 Cursor = Annotated[
     str | None, StringConstraints(max_length=4096), Field(description="`pagination.next_cursor` of the page before.")

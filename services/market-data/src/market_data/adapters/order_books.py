@@ -39,6 +39,17 @@ class EngineMarkets:
         if not listed:
             raise MarketNotFound(f"'{connector}' does not list the trading pair {trading_pair}", field="trading_pair")
 
+    async def known(self, connector: str) -> None:
+        """MarketNotFound for a connector the engine does not have; Unavailable outside the venue."""
+        try:
+            await self._loading.public(connector)
+        except ConnectorUnknown as unknown:
+            raise MarketNotFound(str(unknown), field="connector_name") from unknown
+
+    def followed(self, connector: str) -> dict[str, Any] | None:
+        """How the connector's tracker is; None when no book of it is followed."""
+        return self._books.followed(connector)
+
     async def follow(self, connector: str, trading_pair: str) -> None:
         """Return when the book is live. Unavailable."""
         await self._loading.engine()

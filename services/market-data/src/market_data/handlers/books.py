@@ -62,6 +62,8 @@ class BookFeed:
         """No I/O."""
         self.name = book_name(connector, trading_pair)
         self.config = f"{connector} {trading_pair}"
+        self.connector = connector
+        self.trading_pair = trading_pair
         self._market = connector, trading_pair
         self._markets = markets
         self._followed = False
@@ -143,6 +145,10 @@ class OrderBooks:
         await self._markets.check(query.connector, query.trading_pair)
         found = await self._markets.funding(query.connector, query.trading_pair)
         return _object({"trading_pair": query.trading_pair, **found}, stamped=False)
+
+    async def follow(self, connector: str, trading_pair: str) -> None:
+        """Return when the book is live; refused and Unavailable as a query for it."""
+        await self._feed(connector, trading_pair)
 
     async def _feed(self, connector: str, trading_pair: str) -> BookFeed:
         await self._markets.check(connector, trading_pair)

@@ -76,6 +76,10 @@ class Feeds:
         now = time.time()
         return {name: self._entry(running, now) for name, running in sorted(self._running.items())}
 
+    def of_kind[F: Feed](self, kind: type[F]) -> list[F]:
+        """The running feeds of a class."""
+        return [running.feed for running in self._running.values() if isinstance(running.feed, kind)]
+
     def count(self, kind: str) -> int:
         """How many of a kind are running."""
         return sum(running.feed.kind == kind for running in self._running.values())
