@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from contracts import naming, registry
-from contracts.message import Command, Event, Message, Query
+from contracts.message import Command, Event, Message, Query, Update
 from pydantic import BaseModel
 
 
@@ -30,6 +30,7 @@ def catalogue() -> str:
         ("Commands", registry.commands()),
         ("Events", registry.events()),
         ("Queries", registry.queries()),
+        ("Updates", registry.updates()),
     )
     for title, classes in sections:
         lines += [f"## {title}", "", "| message | subject | meaning |", "|---|---|---|"]
@@ -45,7 +46,9 @@ def _subject(message: type[Message]) -> str:
         return naming.command_subject(message)
     if issubclass(message, Query):
         return naming.query_subject(message)
-    assert issubclass(message, Event)  # noqa: S101 - there are three kinds of message
+    if issubclass(message, Update):
+        return naming.feed_subject(message) + ".>"
+    assert issubclass(message, Event)  # noqa: S101 - there are four kinds of message
     return naming.events_of(message)
 
 

@@ -218,6 +218,14 @@ VALUES: dict[str, Any] = {
     "values": {"binance_api_key": "key", "binance_api_secret": "secret"},
     "version": 1,
     "what": "positions",
+    "whole": True,
+    "trouble": None,
+    "trades": ['{"price":64000.5}'],
+    "rows": 10,
+    "owner": "4f1c",
+    "number": 7,
+    "kind": "book",
+    "at": 1763913600.5,
 }
 SESSION = {"account": "master_account", "connector": "binance_perpetual"}
 SPECIAL: dict[tuple[str, str], Any] = {
@@ -241,6 +249,10 @@ SPECIAL: dict[tuple[str, str], Any] = {
     ("RehearseLeverage", "setting"): {**SESSION, "trading_pair": "BTC-USDT", "leverage": 10},
     ("RehearsePositionMode", "setting"): {**SESSION, "position_mode": "HEDGE"},
     ("RehearseRiskLimits", "setting"): {"account": "master_account", "limits": {"max_open_orders": 3}},
+    ("BookUpdated", "asks"): [["64000.5", "0.25"]],
+    ("BookUpdated", "bids"): [["64000.25", "1.5"]],
+    ("CandlesUpdated", "candles"): [[1763913600, '{"timestamp":1763913600.0}']],
+    ("TradesUpdated", "total"): 3,
     ("SearchExecutors", "status"): "RUNNING",
     ("SearchOrders", "status"): "OPEN",
 }

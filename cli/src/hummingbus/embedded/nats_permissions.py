@@ -51,7 +51,7 @@ def access_of(login: str) -> Access:
     if login == "gateway-api":
         return _gateway()
     if login == MARKET_DATA:
-        return Access(publish=(), subscribe=(naming.inbox(login), naming.queries_of(login)))
+        return Access(publish=(naming.LIVE_FEEDS,), subscribe=(naming.inbox(login), naming.queries_of(login)))
     return _owner(login, asks=_ASKS[login])
 
 
@@ -105,7 +105,7 @@ def _gateway() -> Access:
     events = [naming.event_stream_subjects(context) for context in CONTEXTS]
     changes = [naming.changes_subject(context) for context in (*CONTEXTS, MARKET_DATA)]
     asked = [naming.queries_of("gateway-api"), naming.commands_of("gateway-api")]
-    subscribe = [naming.inbox("gateway-api"), *asked, *events, *changes]
+    subscribe = [naming.inbox("gateway-api"), *asked, *events, *changes, naming.LIVE_FEEDS]
     return Access(tuple(publish), tuple(subscribe), deny_publish=(REVEAL, REVEAL_PASSWORD, ROTATE))
 
 

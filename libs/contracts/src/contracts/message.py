@@ -105,6 +105,19 @@ class Query(Message):
     """A question, answered with bytes by the owning service. It changes nothing."""
 
 
+class Update(Message):
+    """The state of something live, told on core NATS while somebody wants it: never stored, lost when nobody listens."""
+
+    owner: str
+    """The process that tells, another one after a restart."""
+    number: int
+    """One more than that of the update before, of one owner and subject."""
+    at: float
+    """When the state was looked at, Unix seconds."""
+    trouble: str | None = None
+    """Why there is no state to serve now; then the rest says nothing."""
+
+
 class Reply(BaseModel):
     """The answer to a command that was accepted."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import quote
 
-from contracts.message import TOKEN, Command, Event, Message, Query
+from contracts.message import TOKEN, Command, Event, Message, Query, Update
 
 HEADER_MESSAGE_ID = "Hb-Message-Id"
 HEADER_CAUSATION_ID = "Hb-Causation-Id"
@@ -41,6 +42,8 @@ DEAD_LETTER_SUBJECTS = "dlq.>"
 DEAD_LETTERS = "dlq.*"
 """The dead letters among them; the others are those that were sent again."""
 ALL_EVENTS = "evt.>"
+LIVE_FEEDS = "mkt.>"
+"""The updates of all live feeds of market data."""
 
 
 def tokens(id_: str) -> str:
@@ -155,6 +158,14 @@ def relay_wake_subject(context: str) -> str:
 def changes_subject(context: str) -> str:
     """Where the owner of a context tells on core NATS that rows changed on which its answers depend: `chg.<context>`."""
     return f"chg.{context}"
+
+
+def feed_subject(update: type[Update], *name: str) -> str:
+    """Where a live feed's updates are told: `mkt.<noun>.<connector>.<pair>`, of candles with the interval behind it.
+
+    Exchanges name pairs as they like: what may not stand in a subject is written as in a URL.
+    """
+    return ".".join(("mkt", update.noun, *(quote(part, safe="").replace(".", "%2E") for part in name)))
 
 
 def lease_key(noun: str, id_: str) -> str:

@@ -7,13 +7,13 @@ import pkgutil
 from types import ModuleType
 from typing import get_args
 
-from contracts import accounts, market_data, rates, tracked_books, trading, vault
-from contracts.message import Command, Event, Message, Query, Reply
+from contracts import accounts, market_data, market_feeds, rates, tracked_books, trading, vault
+from contracts.message import Command, Event, Message, Query, Reply, Update
 from contracts.rejections import Rejection
 from contracts.trading import reconciliation
 
 _TRADING = tuple(importlib.import_module(f"{trading.__name__}.{each.name}") for each in pkgutil.iter_modules(trading.__path__))
-MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data, rates, tracked_books)
+MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data, market_feeds, rates, tracked_books)
 
 CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
     "accounts": (*get_args(accounts.AccountEvent), vault.ConfigPasswordRotated, rates.RatesConfigured),
@@ -55,6 +55,11 @@ def queries() -> dict[str, type[Query]]:
     return _classes(Query)
 
 
+def updates() -> dict[str, type[Update]]:
+    """Every update class by name."""
+    return _classes(Update)
+
+
 def replies() -> dict[str, type[Reply]]:
     """Every reply class by name."""
     return _classes(Reply)
@@ -66,5 +71,5 @@ def rejections() -> dict[str, type[Rejection]]:
 
 
 def messages() -> dict[str, type[Message]]:
-    """Commands, events and queries by name."""
-    return {**commands(), **events(), **queries()}
+    """Commands, events, queries and updates by name."""
+    return {**commands(), **events(), **queries(), **updates()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts import naming
+from contracts.message import Metadata
 from service_kit.buckets import Bucket
 from service_kit.copies import Copies
 from service_kit.service import Service
@@ -16,6 +17,8 @@ from gateway_api.handlers.authentication import Authenticator
 from gateway_api.handlers.executor_feeds import ExecutorFeeds
 from gateway_api.handlers.health import Health
 from gateway_api.handlers.limits import Logins, RateLimits
+from gateway_api.handlers.live_answers import LiveAnswers
+from gateway_api.handlers.live_feeds import LiveFeeds
 from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
@@ -24,6 +27,7 @@ from gateway_api.rest import application
 from gateway_api.rest.clients import Clients
 from gateway_api.rest.connection import Terms
 from gateway_api.rest.executors_socket import ExecutorsStream
+from gateway_api.rest.market_socket import MarketStream
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.socket_traffic import SocketTraffic
 from gateway_api.rest.sockets import CLOSING, Sockets
@@ -46,7 +50,8 @@ def build(settings: Settings) -> Service:
     copies = Copies(service.bus, settings.services)
     service.on_start(copies.start)
     service.on_stop(copies.stop)
-    requests = Requests(service.bus, copies)
+    live = _live_feeds(service)
+    requests = Requests(service.bus, copies, LiveAnswers(live))
     watches = Watches()
     gateway = Gateway(
         services=requests,
@@ -65,13 +70,26 @@ def build(settings: Settings) -> Service:
     clients, traffic = Clients(settings.trusted_proxies), Traffic(service.metrics)
     sockets = Sockets(gateway, SocketTraffic(service.metrics), _terms(settings), most=settings.max_sockets)
     copies.on_drop("trading", watches.changed)
-    streams = (sockets.route(ExecutorsStream(ExecutorFeeds(requests, watches))), sockets.graph_route())
+    executors, market = ExecutorsStream(ExecutorFeeds(requests, watches)), MarketStream(live)
+    streams = (sockets.route(executors), sockets.route(market), sockets.graph_route())
     served = application.application(gateway, _cors(settings), service.tracing, traffic, clients, streams)
     server = WebServer(served, _listening(settings), sockets.stop)
     service.readiness("web server", server.trouble)
     service.on_start(server.start)
     service.on_stop(server.stop, seconds=settings.drain_delay + CLOSING + settings.drain_timeout + 1)
     return service
+
+
+def _live_feeds(service: Service) -> LiveFeeds:
+    asked, count = Requests(service.bus), service.metrics.gauge("live_feeds", "Feeds of market data that are followed")
+    feeds = LiveFeeds(service.bus, lambda query, timeout: asked.query(query, Metadata(actor=service.name), timeout=timeout))
+
+    async def measure() -> None:
+        count.set(feeds.count())
+
+    service.metrics.on_scrape(measure)
+    service.on_stop(feeds.stop)
+    return feeds
 
 
 def openapi() -> dict[str, Any]:

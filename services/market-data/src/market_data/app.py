@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from contracts.market_data import (
     CompleteCandles,
     GetCandles,
@@ -15,10 +18,12 @@ from contracts.market_data import (
     MeasureOrderBook,
     ReadCandles,
 )
+from contracts.market_feeds import WatchFeed
 from contracts.rates import GetRate, GetTickers, ListRatePrices, ListRateSources, ResolveRates
 from contracts.tracked_books import AddTradingPair, DiagnoseOrderBooks, RemoveTradingPair, RestartOrderBooks
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
+from service_kit.broadcast import tell
 from service_kit.service import Service
 
 from market_data.adapters.candle_store import ParquetCandles
@@ -32,8 +37,10 @@ from market_data.handlers.candle_feed import CandleFeed
 from market_data.handlers.candles import Candles
 from market_data.handlers.feeds import Feeds
 from market_data.handlers.history import History
+from market_data.handlers.looks import BookLook, CandlesLook, Look, PriceLook, TradesLook
 from market_data.handlers.tickers import Tickers
 from market_data.handlers.tracked_books import TrackedBooks
+from market_data.handlers.watching import Watching
 from market_data.settings import Settings
 
 
@@ -44,26 +51,44 @@ def build(settings: Settings) -> Service:
     feeds = Feeds(settings.feed_timeout, settings.cleanup_interval, settings.candles_ready_timeout)
     source, store = EngineCandles(loading), ParquetCandles(settings.candle_dir, partitions, united)
     history = History(source, store, settings.history_timeout)
-    _serve_candles(service, Candles(source, store, history, feeds))
+    candles = Candles(source, store, history, feeds)
+    _serve_candles(service, candles)
     markets = EngineMarkets(loading)
     books = OrderBooks(markets, feeds)
     _serve_books(service, books)
     _serve_tracked_books(service, TrackedBooks(markets, books, feeds))
     _serve_rates(service, Tickers(EngineTickers(loading), settings.tickers))
-    _measure(service, feeds)
+    watching = _watching(service, books, markets, candles)
+    _measure(service, feeds, watching)
     service.task("feeds", feeds.keep)
+    service.on_stop(watching.stop)
     service.on_stop(feeds.stop)
     service.on_stop(markets.stop)
     service.on_stop(loading.stop)
     return service
 
 
-def _measure(service: Service, feeds: Feeds) -> None:
+def _watching(service: Service, books: OrderBooks, markets: EngineMarkets, candles: Candles) -> Watching:
+    looks: dict[str, Callable[[], Look]] = {
+        "book": lambda: BookLook(books, markets),
+        "candles": lambda: CandlesLook(candles),
+        "trades": lambda: TradesLook(books, markets),
+        "price": lambda: PriceLook(markets),
+    }
+
+    watching = Watching(partial(tell, service.bus), lambda kind: looks[kind]())
+    service.query(WatchFeed, watching.watch)
+    return watching
+
+
+def _measure(service: Service, feeds: Feeds, watching: Watching) -> None:
+    told = service.metrics.gauge("market_data_feeds_told", "Feeds whose updates are told to the gateway.")
     running = service.metrics.gauge("market_data_feeds", "Feeds that are running.", "kind")
 
     async def count() -> None:
         for kind in (CandleFeed.kind, BookFeed.kind):
             running.labels(kind).set(feeds.count(kind))
+        told.set(watching.count())
 
     service.metrics.on_scrape(count)
 

@@ -11,7 +11,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from contracts.rejections import Unavailable
 from service_kit.supervisor import Crash, guarded
@@ -53,10 +53,21 @@ class Watches:
             watched.changed()
 
 
+class Watched[T](Protocol):
+    """What is watched: its state, and a number that changes with it."""
+
+    version: int
+    value: T | Trouble | None
+
+    def leave(self, watch: Watch[T]) -> None:
+        """Somebody watches no more."""
+        ...
+
+
 class Watch[T]:
     """One watcher's place."""
 
-    def __init__(self, watched: _Watched[T], interval: float, news: Callable[[], None]) -> None:
+    def __init__(self, watched: Watched[T], interval: float, news: Callable[[], None]) -> None:
         self.interval = interval
         self._watched = watched
         self._news = news

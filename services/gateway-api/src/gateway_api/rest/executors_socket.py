@@ -20,12 +20,11 @@ from contracts.trading import (
 from pydantic import ValidationError
 
 from gateway_api.domain.watched import Tail, Trouble
-from gateway_api.rest.streams import FrameRefused, Push, Source, Subscription
+from gateway_api.rest.streams import FrameRefused, Push, Source, Subscription, Watch, text, troubled, update_interval
 
 DEFAULT_INTERVAL, SHORTEST, LONGEST = 2.0, 0.5, 60.0
 """Seconds."""
 
-LONGEST_TEXT = 255
 FILTERS = {
     "account_name": "account_names",
     "connector_name": "connector_names",
@@ -35,18 +34,6 @@ FILTERS = {
     "controller_id": "controller_ids",
 }
 """The filters of the contract, and what SearchExecutors calls them."""
-
-
-class Watch[T](Protocol):
-    """What somebody watches."""
-
-    def take(self) -> tuple[T | Trouble, int] | None:
-        """The newest state and how many were missed; None when it was taken before."""
-        ...
-
-    def close(self) -> None:
-        """Watch no more."""
-        ...
 
 
 class ExecutorFeeds(Protocol):
@@ -85,7 +72,7 @@ class ExecutorsStream:
         if not isinstance(kind, str) or kind not in self._kinds:
             msg = f"Invalid subscription type: {str(kind)[:100]}. Valid types: {', '.join(sorted(self._kinds))}"
             raise FrameRefused(msg)
-        interval = _interval(frame)
+        interval = update_interval(frame, default=DEFAULT_INTERVAL, shortest=SHORTEST, longest=LONGEST)
         try:
             id_, query = self._kinds[kind](frame)
         except ValidationError as error:
@@ -115,7 +102,7 @@ class _States:
             return None
         state, skipped = taken
         if isinstance(state, Trouble):
-            return Push(_troubled(self._id, state), skipped)
+            return Push(troubled(self._id, state), skipped)
         return Push(_frame(self._kind, self._id, state, skipped), skipped)
 
     def close(self) -> None:
@@ -137,7 +124,7 @@ class _Logs:
             return None
         tail, _ = taken
         if isinstance(tail, Trouble):
-            return Push(_troubled(self._id, tail))
+            return Push(troubled(self._id, tail))
         new, missed = (tail.last(self._limit), 0) if self._sent is None else tail.since(self._sent)
         first, self._sent = self._sent is None, tail.end
         if not new and not first:
@@ -154,10 +141,6 @@ def _frame(kind: str, id_: str, members: str, dropped: int) -> str:
     return f'{{"type": "{kind}", "subscription_id": {json.dumps(id_)}, {members}{told}, "timestamp": {time.time()}}}'
 
 
-def _troubled(id_: str, trouble: Trouble) -> str:
-    return json.dumps({"type": "error", "subscription_id": id_, "message": trouble.reason, "timestamp": time.time()})
-
-
 def _executors(frame: dict[str, Any]) -> tuple[str, Query]:
     filters = frame.get("filters")
     if filters is None:
@@ -169,7 +152,7 @@ def _executors(frame: dict[str, Any]) -> tuple[str, Query]:
     if unknown:
         msg = f"filters: unknown filter {unknown[0][:100]}. Valid filters: {', '.join(sorted(FILTERS))}"
         raise FrameRefused(msg)
-    texts = {name: _text(f"filters.{name}", value) for name, value in given.items()}
+    texts = {name: text(f"filters.{name}", value) for name, value in given.items()}
     fields = {FILTERS[name]: text if name == "status" else (text,) for name, text in texts.items()}
     digest = hashlib.md5(json.dumps(filters, sort_keys=True).encode(), usedforsecurity=False).hexdigest()[:8]
     return f"executors_{digest}", SearchExecutors.model_validate(fields)
@@ -209,20 +192,4 @@ def _required(frame: dict[str, Any], name: str) -> str:
 def _optional(frame: dict[str, Any], name: str) -> str | None:
     """A text that is there; an empty one is not."""
     value = frame.get(name)
-    return None if value is None or value == "" else _text(name, value)
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
-        msg = f"{name}: text of at most {LONGEST_TEXT} characters"
-        raise FrameRefused(msg)
-    return value
-
-
-def _interval(frame: dict[str, Any]) -> float:
-    value = frame.get("update_interval")
-    if value is None:
-        return DEFAULT_INTERVAL
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise FrameRefused("update_interval: a number of seconds")
-    return float(min(max(value, SHORTEST), LONGEST))
+    return None if value is None or value == "" else text(name, value)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from gateway_api.domain.watched import Trouble
+
+LONGEST_TEXT = 255
 
 
 class FrameRefused(Exception):
@@ -45,6 +51,18 @@ class Subscription:
     acknowledged: dict[str, Any] = field(default_factory=dict)
 
 
+class Watch[T](Protocol):
+    """What somebody watches."""
+
+    def take(self) -> tuple[T | Trouble, int] | None:
+        """The newest state and how many were missed; None when it was taken before."""
+        ...
+
+    def close(self) -> None:
+        """Watch no more."""
+        ...
+
+
 class Stream(Protocol):
     """One address."""
 
@@ -60,3 +78,26 @@ class Stream(Protocol):
     def subscription(self, frame: dict[str, Any], user: str) -> Subscription:
         """What a subscribe frame asks for; raises FrameRefused. It does not wait: slow work begins when it is opened."""
         ...
+
+
+def text(name: str, value: Any) -> str:
+    """A text that a frame may hold; raises FrameRefused."""
+    if not isinstance(value, str) or len(value) > LONGEST_TEXT or not value.isprintable():
+        msg = f"{name}: text of at most {LONGEST_TEXT} characters"
+        raise FrameRefused(msg)
+    return value
+
+
+def update_interval(frame: dict[str, Any], *, default: float, shortest: float, longest: float) -> float:
+    """The seconds between two frames of a subscription, as near to what is asked for as may be; raises FrameRefused."""
+    value = frame.get("update_interval")
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise FrameRefused("update_interval: a number of seconds")
+    return float(min(max(value, shortest), longest))
+
+
+def troubled(id_: str, trouble: Trouble) -> str:
+    """The frame that says why there is nothing to see now."""
+    return json.dumps({"type": "error", "subscription_id": id_, "message": trouble.reason, "timestamp": time.time()})

@@ -14,6 +14,7 @@ from engine_kit.books import Books
 
 from market_data.adapters.fresh import Fresh
 from market_data.adapters.loading import Loading
+from market_data.adapters.prints import Prints
 
 type Level = tuple[Decimal, Decimal]
 
@@ -72,6 +73,10 @@ class EngineMarkets:
         book = self._books.book(connector, trading_pair)
         rows = book.ask_entries() if asks else book.bid_entries()
         return ((Decimal(repr(row.price)), Decimal(repr(row.amount))) for row in rows)
+
+    def trades(self, connector: str, trading_pair: str) -> Prints:
+        """Gathers the trades of a followed book from now on."""
+        return Prints(lambda: self._books.book(connector, trading_pair))
 
     def trouble(self, connector: str, trading_pair: str) -> str | None:
         """Why the book cannot be served now, or None."""

@@ -17,6 +17,18 @@ from market_data.domain.order_book import Level, Measure, Taken, taken_quote, ta
 from market_data.handlers.feeds import Feeds
 
 
+class Prints(Protocol):
+    """The trades of a book, gathered; see `adapters.prints`."""
+
+    def take(self) -> tuple[list[str], int]:
+        """Those since the last time, and how many there were in all. Unavailable while the book is not to be served."""
+        ...
+
+    def close(self) -> None:
+        """Gather no more."""
+        ...
+
+
 class Markets(Protocol):
     """The exchanges' books, prices and funding; see `adapters.order_books`."""
 
@@ -42,6 +54,10 @@ class Markets(Protocol):
 
     def trouble(self, connector: str, trading_pair: str) -> str | None:
         """Why the book cannot be served now."""
+        ...
+
+    def trades(self, connector: str, trading_pair: str) -> Prints:
+        """Gathers the trades of a followed book."""
         ...
 
     async def price(self, connector: str, trading_pair: str) -> Decimal:
@@ -119,13 +135,13 @@ class OrderBooks:
 
     async def snapshot(self, query: GetOrderBook, _metadata: Metadata) -> bytes:
         """The best levels."""
-        feed = await self._feed(query.connector, query.trading_pair)
+        feed = await self.feed(query.connector, query.trading_pair)
         pair = json.dumps(query.trading_pair)
         return f'{{"trading_pair":{pair},{feed.sides(query.depth)},"timestamp":{time.time()}}}'.encode()
 
     async def measure(self, query: MeasureOrderBook, _metadata: Metadata) -> bytes:
         """What a taker would get."""
-        feed = await self._feed(query.connector, query.trading_pair)
+        feed = await self.feed(query.connector, query.trading_pair)
         return _object({"trading_pair": query.trading_pair, "is_buy": query.is_buy, **_result(query, feed.taken(query))})
 
     async def prices(self, query: GetPrices, _metadata: Metadata) -> bytes:
@@ -148,9 +164,10 @@ class OrderBooks:
 
     async def follow(self, connector: str, trading_pair: str) -> None:
         """Return when the book is live; refused and Unavailable as a query for it."""
-        await self._feed(connector, trading_pair)
+        await self.feed(connector, trading_pair)
 
-    async def _feed(self, connector: str, trading_pair: str) -> BookFeed:
+    async def feed(self, connector: str, trading_pair: str) -> BookFeed:
+        """The running feed, started when there is none. Raises MarketNotFound, Unavailable."""
         await self._markets.check(connector, trading_pair)
         name = book_name(connector, trading_pair)
         return await self._feeds.of(name, lambda: BookFeed(connector, trading_pair, self._markets))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from itertools import islice
 from typing import Any
 
 from contracts.market_data import MOST_CANDLES, SECONDS
@@ -35,6 +36,8 @@ class CandleFeed:
         self._history = history
         self._step = SECONDS[series.interval]
         self._rows: dict[int, Row] = {}
+        self.version = 0
+        """Changes with the window."""
         self._texts: dict[int, str] = {}
         self._answers: dict[int, bytes] = {}
         self._since = int(time.time()) - FIRST * self._step
@@ -59,15 +62,26 @@ class CandleFeed:
 
     async def candles(self, most: int) -> bytes:
         """The newest `most` candles as a JSON array. Raises Unavailable, CandlesNotReady."""
+        await self._complete(most)
+        if most not in self._answers:
+            self._answers[most] = f"[{','.join(list(self._texts.values())[-most:])}]".encode()
+        return self._answers[most]
+
+    async def window(self, most: int) -> dict[int, str]:
+        """When each of the newest `most` candles opens, and its JSON, oldest first. Raises as `candles`.
+
+        A candle that did not change keeps its text, the same object.
+        """
+        await self._complete(most)
+        return dict(islice(self._texts.items(), max(0, len(self._texts) - most), None))
+
+    async def _complete(self, most: int) -> None:
         if self._behind() or self._lacks(most):
             async with self._mending:
                 if self._behind():
                     await self._mend()
                 if self._lacks(most):
                     await self._extend(self._newest - (most - 1) * self._step)
-        if most not in self._answers:
-            self._answers[most] = f"[{','.join(list(self._texts.values())[-most:])}]".encode()
-        return self._answers[most]
 
     def health(self) -> dict[str, Any]:
         """How it is."""
@@ -156,3 +170,4 @@ class CandleFeed:
             del self._rows[oldest], self._texts[oldest]
             self._since = oldest + 1
         self._answers.clear()
+        self.version += 1

@@ -48,9 +48,13 @@ class Candles:
 
     async def candles(self, query: GetCandles, _metadata: Metadata) -> bytes:
         """The newest candles. Refused and Unavailable as the query says."""
-        series = await self._checked(query)
-        feed = await self._feeds.of(series.name, lambda: CandleFeed(series, self._source, self._history))
+        feed = await self.feed(Series(query.connector, query.trading_pair, query.interval))
         return await feed.candles(query.max_records)
+
+    async def feed(self, series: Series) -> CandleFeed:
+        """The running feed, started when there is none. Raises as the query says."""
+        await self._source.check(series)
+        return await self._feeds.of(series.name, lambda: CandleFeed(series, self._source, self._history))
 
     async def complete(self, query: CompleteCandles, _metadata: Metadata) -> bytes:
         """Fetch what the store lacks."""
