@@ -31,7 +31,7 @@ from gateway_api.rest.executors_socket import ExecutorsStream
 from gateway_api.rest.services import Gateway
 from gateway_api.rest.socket_traffic import SocketTraffic
 from gateway_api.rest.sockets import Sockets
-from gateway_api.rest.streams import FrameRefused, Push, Source, Subscription
+from gateway_api.rest.streams import FrameRefused, Push, Source, Stream, Subscription
 from service_kit.certificates import Identity
 from service_kit.metrics import Metrics, measured
 from service_kit.telemetry import Tracing
@@ -124,8 +124,9 @@ async def served(
     failures: int = 3,
     identity: Identity | None = None,
     answers: Sequence[tuple[str, Any]] = (),
+    streams: Sequence[Stream] = (),
 ) -> AsyncIterator[Served]:
-    """Serves /ws/ticks, /ws/executors and /graphql on a free port."""
+    """Serves /ws/ticks, /ws/executors, /graphql and other addresses on a free port."""
     services, metrics, watches, ticks = FakeServices(), Metrics(), Watches(), Ticks()
     services.answers.update(answers)
     requests = Requests(services)
@@ -140,7 +141,8 @@ async def served(
         bounds=Bounds(),
     )
     sockets = Sockets(gateway, SocketTraffic(metrics), terms, most=most)
-    routes = [sockets.route(stream) for stream in (ticks, ExecutorsStream(ExecutorFeeds(requests, watches)))]
+    own: tuple[Stream, ...] = (ticks, ExecutorsStream(ExecutorFeeds(requests, watches)))
+    routes = [sockets.route(stream) for stream in (*own, *streams)]
     routes.append(sockets.graph_route())
     app = application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"), sockets=routes)
     with socket.socket() as probe:

@@ -152,5 +152,7 @@ def _trades(state: State | None, update: TradesUpdated) -> Trades:
     tail, total = (state.tail, state.total) if isinstance(state, Trades) else (Tail((), 0, 0), UNKNOWN)
     new = len(update.trades) if total == UNKNOWN else max(update.total - total, len(update.trades))
     if new:
-        tail = Tail((*tail.entries, *update.trades)[-MOST_TRADES:], tail.end + new, 0)
+        # A tail has no hole: what is before one counts as missed by whoever has not taken it.
+        before = tail.entries if new == len(update.trades) else ()
+        tail = Tail((*before, *update.trades)[-MOST_TRADES:], tail.end + new, 0)
     return Trades(at=_at(update), tail=tail, total=update.total)

@@ -78,6 +78,11 @@ class Watch[T]:
         self._told = False
         self._later: asyncio.TimerHandle | None = None
 
+    @property
+    def state(self) -> T | Trouble | None:
+        """The newest state, also when it was taken."""
+        return self._watched.value
+
     def take(self) -> tuple[T | Trouble, int] | None:
         """The newest state and how many were missed since they were told of; None when it was taken before."""
         if self._taken == self._watched.version or self._watched.value is None:

@@ -75,7 +75,7 @@ class _Live:
         self._watch = watch
         self._started = False
         self._window: int | None = None
-        self._sent: int | None = None
+        self._sent = _told_before(watch.state)
 
     def take(self) -> Push | None:
         taken = self._watch.take()
@@ -115,10 +115,8 @@ class _Live:
     def _trades(self, state: Trades) -> Push | None:
         """Trades since the last frame, each sent once; what a reader was too slow for is counted."""
         self._started = True
-        first, sent, self._sent = self._sent is None, self._sent, state.tail.end
-        if first or sent is None:
-            return None
-        new, missed = state.tail.since(sent)
+        sent, self._sent = self._sent, state.tail.end
+        new, missed = ((), 0) if sent is None else state.tail.since(sent)
         if not new and not missed:
             return None
         return Push(self._frame("trades", f"[{', '.join(new)}]", state.at, missed), missed)
@@ -126,6 +124,13 @@ class _Live:
     def _frame(self, kind: str, data: str, at: Decimal, dropped: int = 0) -> str:
         told = f', "dropped": {dropped}' if dropped else ""
         return f'{{"type": "{kind}", "subscription_id": {json.dumps(self._id)}, "data": {data}{told}, "timestamp": {at}}}'
+
+
+def _told_before(state: State | Trouble | None) -> int | None:
+    """How many trades were told before a subscription began; None when that is not known yet."""
+    if state is None:
+        return 0
+    return state.tail.end if isinstance(state, Trades) else None
 
 
 def _newest(state: Any) -> str:

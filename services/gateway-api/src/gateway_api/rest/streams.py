@@ -54,6 +54,11 @@ class Subscription:
 class Watch[T](Protocol):
     """What somebody watches."""
 
+    @property
+    def state(self) -> T | Trouble | None:
+        """The newest state, also when it was taken."""
+        ...
+
     def take(self) -> tuple[T | Trouble, int] | None:
         """The newest state and how many were missed; None when it was taken before."""
         ...
