@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
-from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Iterator
 
 import httpx
 import pytest
-from contracts import naming
 from contracts.message import Metadata
 from contracts.trading import CreateExecutor, ExecutorAccepted, ExecutorProgressed, ExecutorResumed
-from dotenv import dotenv_values
-from eventlog.log import EventLog
-from nats.js.errors import KeyNotFoundError
-from service_kit.bus import Bus
-from service_kit.metrics import measured
 
+from tests.replicas import ACCOUNT, DEADLINE, REPLICAS, SPOT, Inside, inside, waits
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
 
-ACCOUNT, CONNECTOR = "shared", "binance"
 ORDER = {
     "account_name": ACCOUNT,
-    "connector_name": CONNECTOR,
+    "connector_name": SPOT,
     "trading_pair": "BTC-USDT",
     "trade_type": "BUY",
     "amount": "0.001",
@@ -36,7 +26,8 @@ ORDER = {
 }
 SENT = 90
 """Orders that the engine's limiter lets through in ten seconds; the others wait."""
-REPLICAS = ("trading", "trading-2")
+SESSIONS = 7
+"""Of all accounts together."""
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -55,7 +46,7 @@ def api_key(stack: Stack) -> str:
     with httpx.Client(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=60) as client:
         client.post("/accounts/add-account", params={"account_name": ACCOUNT}).raise_for_status()
         credential = {"binance_api_key": keys["api_key"], "binance_api_secret": keys["api_secret"]}
-        client.post(f"/accounts/add-credential/{ACCOUNT}/{CONNECTOR}", json=credential).raise_for_status()
+        client.post(f"/accounts/add-credential/{ACCOUNT}/{SPOT}", json=credential).raise_for_status()
         eventually(lambda: client.post("/trading/orders", json=ORDER | {"trading_pair": "NO-SUCH"}).status_code == 400, "ready")
     return str(keys["api_key"])
 
@@ -70,128 +61,70 @@ async def test_accounts_are_shared_by_the_replicas_and_none_is_split(stack: Stac
                 credential = {f"{connector}_api_key": keys["api_key"], f"{connector}_api_secret": keys["api_secret"]}
                 (await seen.http.post(f"/accounts/add-credential/{name}/{connector}", json=credential)).raise_for_status()
         async with asyncio.timeout(90):
-            while not shared(await seen.holders()):  # noqa: ASYNC110 - other processes
+            while await seen.ready() < SESSIONS or not shared(await seen.holders()):  # noqa: ASYNC110 - other processes
                 await asyncio.sleep(0.2)
 
 
-class Inside:
-    """What the test sees of the replicas: who holds the session, and the event log."""
-
-    def __init__(self, stack: Stack, bus: Bus, log: EventLog, http: httpx.AsyncClient) -> None:
-        self.stack, self.bus, self.log, self.http = stack, bus, log, http
-
-    async def holder(self) -> int | None:
-        """The pid of the process that has the session's lease."""
-        bucket = await self.bus.jetstream.key_value(naming.LEASE_BUCKET)
-        try:
-            entry = await bucket.get(naming.lease_key("session", f"{ACCOUNT}.{CONNECTOR}"))
-        except KeyNotFoundError:
-            return None
-        return int(json.loads(entry.value or b"{}")["process"]["pid"])
-
-    async def holders(self) -> dict[str, set[str]]:
-        """By account, the replicas that run its sessions."""
-        rows = await self.log.fetch("SELECT account, connector, holder FROM sessions WHERE state = 'ready'")
-        found: dict[str, set[str]] = defaultdict(set)
-        for row in rows:
-            found[row["account"]].add(row["holder"])
-        return found if len(rows) == 7 else {}
-
-    async def moved_from(self, pid: int) -> None:
-        async with asyncio.timeout(90):
-            while await self.holder() in (pid, None):  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.05)
-
-    async def place(self, key: str) -> str:
-        """Place one order, repeating the same request until it is taken; its id."""
-        async with asyncio.timeout(90):
-            while True:
-                try:
-                    answer = await self.http.post("/trading/orders", json=ORDER, headers={"Idempotency-Key": key})
-                except httpx.TransportError:
-                    continue
-                if answer.status_code == 201:
-                    return str(answer.json()["order_id"])
-                assert answer.status_code in (409, 429, 503, 504), answer.text
-                await asyncio.sleep(0.1)
-
-    async def executor(self) -> str:
-        """A position executor whose limit order waits far below the market."""
-        config = {"type": "position_executor", "connector_name": CONNECTOR, "trading_pair": "BTC-USDT", "side": "BUY"}
-        barriers = {"open_order_type": "LIMIT", "time_limit": 3600}
-        wanted = {**config, "amount": "0.001", "entry_price": "21000", "triple_barrier_config": barriers}
-        command = CreateExecutor(account=ACCOUNT, executor_config=wanted)
-        accepted = await self.bus.command(command, ExecutorAccepted, Metadata(), timeout=40)
-        await self.until(accepted.executor_id, ExecutorProgressed, 1, lambda event: bool(event.placing))
-        return accepted.executor_id
-
-    async def until(self, executor_id: str, kind: type[Any], count: int, check: Any = lambda _: True) -> None:
-        async with asyncio.timeout(90):
-            while True:
-                recorded = await self.log.read(naming.stream_id("trading", "executor", executor_id))
-                if sum(isinstance(one.event, kind) and check(one.event) for one in recorded) >= count:
-                    return
-                await asyncio.sleep(0.1)
-
-    async def settled(self) -> None:
-        """Until no order's fate is open."""
-        async with asyncio.timeout(90):
-            while True:
-                page = await self.http.post("/trading/orders/search", json={"account_names": [ACCOUNT], "limit": 1000})
-                if not [each for each in page.json()["data"] if each["status"] in ("SUBMITTED", "UNKNOWN")]:
-                    return
-                await asyncio.sleep(0.2)
-
-    def ledger(self, api_key: str) -> dict[str, dict[str, Any]]:
-        """The orders in the exchange's own books, by client id; fails when one is there twice."""
-        orders = json.loads(self.stack.run("sandbox", "ledger", api_key))["orders"]
-        found = {each["clientOrderId"]: each for each in orders}
-        assert len(found) == len(orders)
-        return found
+async def executor(seen: Inside) -> str:
+    """A position executor whose limit order waits far below the market."""
+    config = {"type": "position_executor", "connector_name": SPOT, "trading_pair": "BTC-USDT", "side": "BUY"}
+    barriers = {"open_order_type": "LIMIT", "time_limit": 3600}
+    wanted = {**config, "amount": "0.001", "entry_price": "21000", "triple_barrier_config": barriers}
+    command = CreateExecutor(account=ACCOUNT, executor_config=wanted)
+    accepted = await seen.bus.command(command, ExecutorAccepted, Metadata(), timeout=40)
+    await seen.until(accepted.executor_id, ExecutorProgressed, 1, lambda event: bool(event.placing))
+    return accepted.executor_id
 
 
-@asynccontextmanager
-async def inside(stack: Stack) -> AsyncIterator[Inside]:
-    settings = dotenv_values(stack.home / "run" / "trading.env")
-    bus = Bus("trading", str(settings["TRADING_NATS_URL"]))
-    log = EventLog(str(settings["TRADING_DATABASE_URL"]), context="trading")
-    await bus.start()
-    await log.attach()
-    async with httpx.AsyncClient(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=30) as http:
-        yield Inside(stack, bus, log, http)
-    await log.stop()
-    await bus.stop()
+async def place(seen: Inside, key: str) -> str:
+    """Place one order, repeating the same request until it is taken; its id."""
+    async with asyncio.timeout(DEADLINE):
+        while True:
+            try:
+                answer = await seen.http.post("/trading/orders", json=ORDER, headers={"Idempotency-Key": key})
+            except httpx.TransportError:
+                continue
+            if answer.status_code == 201:
+                return str(answer.json()["order_id"])
+            assert answer.status_code in (409, 429, 503, 504), answer.text
+            await asyncio.sleep(0.1)
+
+
+async def there(seen: Inside, api_key: str) -> set[str]:
+    """The ids of the spot orders in the exchange's own books."""
+    ledger = await asyncio.to_thread(seen.ledger, api_key)
+    return {each["clientOrderId"] for each in ledger["orders"]}
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 async def test_sessions_and_executors_move_when_their_holder_ends(stack: Stack, api_key: str, how: signal.Signals) -> None:
     async with inside(stack) as seen:
-        executor_id = await seen.executor()
+        executor_id = await executor(seen)
         holder = await seen.holder()
         assert holder is not None
-        before = set(await asyncio.gather(*(seen.place(f"{how.name}-before-{number}") for number in range(5))))
+        before = set(await asyncio.gather(*(place(seen, f"{how.name}-before-{number}") for number in range(5))))
         # These meet the end of the holder at every point of their way.
-        placing = [asyncio.create_task(seen.place(f"{how.name}-during-{number}")) for number in range(20)]
+        placing = [asyncio.create_task(place(seen, f"{how.name}-during-{number}")) for number in range(20)]
         await asyncio.sleep(0)
         os.kill(holder, how)
         await seen.moved_from(holder)
         during = set(await asyncio.gather(*placing))
         await seen.until(executor_id, ExecutorResumed, 1)
         await seen.settled()
-        there = seen.ledger(api_key)
-        assert before <= there.keys()
+        taken = await there(seen, api_key)
+        assert before <= taken
         states = await order_states(seen, during)
-        assert {order_id for order_id, status in states.items() if status == "OPEN"} == during & there.keys()
+        assert {order_id for order_id, status in states.items() if status == "OPEN"} == during & taken
         stack.wait_ready()
         eventually(lambda: all(stack.processes()[name]["state"] == "ready" for name in REPLICAS), "both replicas are ready")
 
 
 async def test_a_holder_that_was_stopped_and_resumed_sends_nothing(stack: Stack, api_key: str) -> None:
     async with inside(stack) as seen:
-        executor_id = await seen.executor()
+        executor_id = await executor(seen)
         holder = await seen.holder()
         assert holder is not None
-        placing = [asyncio.create_task(seen.place(f"paused-{number}")) for number in range(SENT + 30)]
+        placing = [asyncio.create_task(place(seen, f"paused-{number}")) for number in range(SENT + 30)]
         answered: set[str] = set()
         for task in asyncio.as_completed(placing):
             answered.add(await task)
@@ -204,24 +137,17 @@ async def test_a_holder_that_was_stopped_and_resumed_sends_nothing(stack: Stack,
             await seen.until(executor_id, ExecutorResumed, 1)
             answered |= set(await asyncio.gather(*placing))
             await seen.settled()
-            before = seen.ledger(api_key)
+            before = await there(seen, api_key)
         finally:
             os.kill(holder, signal.SIGCONT)
         name = next(name for name in REPLICAS if stack.processes()[name]["pid"] == holder)
         eventually(lambda: waits(stack, name), "the resumed replica has let the session go")
         eventually(lambda: stack.processes()[name]["state"] == "ready", "the resumed replica is ready again")
-        after = seen.ledger(api_key)
-        assert after.keys() == before.keys()
+        after = await there(seen, api_key)
+        assert after == before
         states = await order_states(seen, answered)
-        assert {order_id for order_id, status in states.items() if status == "OPEN"} == answered & after.keys()
+        assert {order_id for order_id, status in states.items() if status == "OPEN"} == answered & after
         assert set(states.values()) <= {"OPEN", "FAILED"}
-
-
-def waits(stack: Stack, name: str) -> bool:
-    """Whether a replica says that it waits for the session's lease."""
-    text = httpx.get(f"http://127.0.0.1:{stack.processes()[name]['port']}/metrics", timeout=30).text
-    told = measured(text, "hummingbus_session_state")
-    return any(labels["account"] == ACCOUNT and labels["state"] == "waiting" and value for labels, value in told)
 
 
 def shared(holders: dict[str, set[str]]) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 from hummingbus.embedded.ports import LOOPBACK, read_ports
 from hummingbus.home import Home
 from hummingbus.secrets import ensure_secrets
@@ -36,8 +37,11 @@ class Link:
         self._home = home
         self.service, self.server = service, server
         self.port = 0
+        self.hear: Callable[[int, bytes], None] | None = None
+        """Told all that the service sends, with the port it sends from."""
         self._open = asyncio.Event()
         self._refuses = False
+        self._process: int | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,8 +56,12 @@ class Link:
         self.port = server.sockets[0].getsockname()[1]
         return server
 
-    async def cut(self, seconds: float, *, silent: bool) -> None:
-        """For so long. Silent: both sides stay connected and hear nothing, and what they sent arrives afterwards."""
+    async def cut(self, seconds: float, *, silent: bool, process: int | None = None) -> None:
+        """For so long; only for the connections of one process when it is named.
+
+        Silent: both sides stay connected and hear nothing, and what they sent arrives afterwards.
+        """
+        self._process = process
         self._open.clear()
         self._refuses = not silent
         if not silent:
@@ -62,6 +70,11 @@ class Link:
         await asyncio.sleep(seconds)
         self._refuses = False
         self._open.set()
+
+    async def _passing(self, port: int) -> None:
+        """Wait while a cut is one of the connection that comes from this port."""
+        if not self._open.is_set() and (self._process is None or port in ports_of(self._process)):
+            await self._open.wait()
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: the server's is reported as failed when it is cancelled at the end.
@@ -80,15 +93,22 @@ class Link:
         except OSError:
             writer.transport.abort()
             return
-        await asyncio.gather(self._pump(reader, towards), self._pump(theirs, writer))
+        client = writer.get_extra_info("peername")[1]
+        await asyncio.gather(self._pump(reader, towards, client, sent=True), self._pump(theirs, writer, client))
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, client: int, *, sent: bool = False
+    ) -> None:
         self._writers.add(writer)
         try:
             while data := await reader.read(CHUNK):
-                await self._open.wait()
+                if sent and self.hear is not None:
+                    self.hear(client, data)
+                await self._passing(client)
                 writer.write(data)
                 await writer.drain()
+            # The end of a connection does not pass either.
+            await self._passing(client)
         except OSError:
             writer.transport.abort()
         finally:
@@ -111,9 +131,14 @@ class Links:
     def names(self) -> tuple[str, ...]:
         return tuple(self._links)
 
-    async def cut(self, name: str, seconds: float, *, silent: bool) -> None:
-        """Cut one link for so long."""
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._links[name].cut(seconds, silent=silent), self._loop))
+    async def cut(self, name: str, seconds: float, *, silent: bool, process: int | None = None) -> None:
+        """Cut one link for so long; see `Link.cut`."""
+        cutting = self._links[name].cut(seconds, silent=silent, process=process)
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(cutting, self._loop))
+
+    def hear(self, name: str, told: Callable[[int, bytes], None]) -> None:
+        """Have all that a service sends through a link told, with the port it sends from, in the links' thread."""
+        self._links[name].hear = told
 
     @contextmanager
     def laid(self, stack: Stack) -> Iterator[None]:
@@ -144,6 +169,14 @@ class Links:
                 case _:
                     found[f"{prefix}_SANDBOX_URL"] = f"http://{where}"
         return found
+
+
+def ports_of(process: int) -> set[int]:
+    """The ports that a process has connections from; none when it is gone."""
+    try:
+        return {each.laddr.port for each in psutil.Process(process).net_connections("tcp")}
+    except psutil.NoSuchProcess:
+        return set()
 
 
 async def _end(servers: Sequence[asyncio.Server]) -> None:
