@@ -15,6 +15,7 @@ from eventually import eventually
 from hummingbus.embedded import running_nats
 from hummingbus.embedded.nats_permissions import LOGINS, nats_users
 from service_kit.bus import Bus
+from service_kit.nudges import Nudges
 from service_kit.received import Received
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
@@ -75,6 +76,11 @@ async def test_all_of_the_kit_is_permitted(guarded_nats, database_url, caplog):
         lease = await trading.leases.acquire("session", "a1.binance")
         assert await trading.leases.acquire("session", "a1.binance") is None
         await lease.release()
+        looked: list[bool] = []
+        nudges = Nudges(trading.bus, naming.wake_subject("trading", "executor"))
+        await nudges.start(lambda: looked.append(True))
+        await nudges.send()
+        await eventually(lambda: looked == [True])
         await ask_as_the_gateway(guarded_nats)
         await trading.stop()
         await accounts.stop()

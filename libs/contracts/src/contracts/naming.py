@@ -150,9 +150,9 @@ def health_subject(service: str) -> str:
     return f"qry.{service}.health.GetHealth"
 
 
-def relay_wake_subject(context: str) -> str:
-    """A core NATS ping after a commit, so that the relay does not wait for its next poll."""
-    return f"wake.{context}.relay"
+def wake_subject(context: str, noun: str) -> str:
+    """A core NATS ping to all replicas of a service: look at what is stored of a noun now, not at your next poll."""
+    return f"wake.{context}.{tokens(noun)}"
 
 
 def changes_subject(context: str) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-TTL = 6.0
+TTL = 5.0
 """Seconds after which a lease that is not renewed may be taken by another: with the taking it stays under ten."""
 SAFE = 0.8
 """The part of the TTL in which the holder believes in its lease."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from contracts import naming
 from contracts.trading import (
     ActiveOrders,
     CancelOrder,
@@ -55,6 +56,7 @@ from engine_kit.engine import Engine
 from engine_kit.venue import Venue
 from eventlog.decider import Decider
 from eventlog.log import EventLog
+from service_kit.nudges import Nudges
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 from service_kit.supervisor import Supervisor
@@ -176,7 +178,10 @@ def _log(settings: Settings) -> EventLog:
 
 
 def _serve_executors(service: Service, log: EventLog, engine: EngineExecutors, sessions: Sessions, replica: str) -> None:
-    executors = Executors(log, engine, engine, sessions, replica, Supervisor(service.crashed))
+    nudges = Nudges(service.bus, naming.wake_subject("trading", "executor"))
+    executors = Executors(log, engine, engine, sessions, replica, Supervisor(service.crashed), nudges.send)
+    service.on_start(lambda: nudges.start(executors.look))
+    service.on_stop(nudges.stop)
     service.on_start(executors.lines.attach)
     service.on_stop(executors.shut)
     service.on_stop(engine.stop)

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from contracts.rejections import Unavailable
 
 from trading.handlers.surroundings import Lease, Stoppable
 
 
 class Ended(Exception):
     """The session ends on purpose: leaves the group of its tasks."""
+
+
+class SessionEnding(Unavailable):
+    """Nothing new begins in a session that ends; another one, here or in another replica, goes on."""
+
+    def __init__(self) -> None:
+        super().__init__("The session is ending")
+
+
+def spawning(tasks: asyncio.TaskGroup) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
+    """Runs work in a session's tasks; raises SessionEnding once they end, which whoever still has the session may not know."""
+
+    def spawn(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        try:
+            return tasks.create_task(work)
+        except RuntimeError as error:
+            work.close()
+            raise SessionEnding from error
+
+    return spawn
 
 
 def still_wanted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from contracts.message import Metadata
@@ -51,9 +52,18 @@ class Executors:
     """Serves the commands on executors, and runs those whose sessions are all held here."""
 
     def __init__(
-        self, log: EventLog, types: ExecutorTypes, engine: ExecutorEngine, posts: Posts, holder: str, supervisor: Supervisor
+        self,
+        log: EventLog,
+        types: ExecutorTypes,
+        engine: ExecutorEngine,
+        posts: Posts,
+        holder: str,
+        supervisor: Supervisor,
+        nudge: Callable[[], Awaitable[None]],
     ) -> None:
+        """No I/O. `nudge` has all replicas `look`: any of them stores a command, and one of them runs the executor."""
         self._log = log
+        self._nudge = nudge
         self.lines = ExecutorLog(log)
         self._stranded = Stranded(log)
         self._late = LateOrders(log)
@@ -74,7 +84,7 @@ class Executors:
         if not done.repeated:
             with logged_as(id_):
                 logger.info("created by %s as %s", metadata.actor, created.executor_type.value)
-        self._compare_now.set()
+        await self._tell_all()
         stored = done.state.created or created
         return ExecutorAccepted(
             executor_id=id_,
@@ -90,8 +100,12 @@ class Executors:
         """Store the wish; whoever runs the executor sees it. Refused: ExecutorUnknown, ExecutorNotActive."""
         wish = wish_to_stop(command.executor_id, metadata, keep_position=command.keep_position)
         await execute(self._log, EXECUTOR, executor_stream(command.executor_id), wish, metadata)
-        self._compare_now.set()
+        await self._tell_all()
         return ExecutorStopping(executor_id=command.executor_id, keep_position=command.keep_position)
+
+    def look(self) -> None:
+        """Compare now: something was stored, here or by another replica."""
+        self._compare_now.set()
 
     async def keep(self) -> None:
         """Compare what should run with what runs, and store what executors logged, for ever."""
@@ -147,6 +161,10 @@ class Executors:
             await self.lines.write()
         except Unavailable as error:
             logger.warning("the last lines of executors cannot be kept: %s", error.detail)
+
+    async def _tell_all(self) -> None:
+        self.look()
+        await self._nudge()
 
     def _posts_of(self, each: OpenExecutor) -> tuple[Post, ...] | None:
         found = tuple(self._posts.post(each.account, connector) for connector in each.connectors)

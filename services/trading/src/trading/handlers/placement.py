@@ -17,7 +17,7 @@ from trading.views.sessions import session_holders
 
 logger = logging.getLogger(__name__)
 
-READ_SECONDS = 1.0
+READ_SECONDS = 0.5
 STEADY_SECONDS = 15.0
 """How long a replica must have been there before sessions that run elsewhere are handed over to it."""
 PRESENCE = "replica"

@@ -27,7 +27,7 @@ from eventlog.log import EventLog
 from service_kit.supervisor import HEALTHY_AFTER, backoff
 
 from trading.domain.session import SESSION, Fail, Phase, RecordReconciled, Release, SessionCommand, Start, Stop
-from trading.handlers.endings import Ended, leaves, still_wanted, stop_all, to_the_end, until_lost
+from trading.handlers.endings import Ended, SessionEnding, leaves, spawning, still_wanted, stop_all, to_the_end, until_lost
 from trading.handlers.executor_posts import Post
 from trading.handlers.funding import Funding
 from trading.handlers.live import Live, session_stream, stored
@@ -47,8 +47,8 @@ from trading.views.sessions import complete_until
 
 logger = logging.getLogger(__name__)
 
-LEASE_POLL_SECONDS = 0.5
-LEAVE_POLLS = 20
+LEASE_POLL_SECONDS = 0.25
+LEAVE_POLLS = 40
 """A session that is to run elsewhere is looked at this rarely."""
 STOP_SECONDS = 8.0
 LONGEST_PAUSE = {Unavailable: 15.0, Rejection: 60.0}
@@ -171,7 +171,7 @@ class SessionRunner:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(until_lost(lease))
                 await self._serve(lease, tasks)
-        except* (Ended, Fenced):
+        except* (Ended, Fenced, SessionEnding):
             logger.info("session let go", extra=self._fields())
         except* (Rejection, Unavailable) as group:
             failures = [error for error in leaves(group) if isinstance(error, Rejection | Unavailable)]
@@ -195,7 +195,7 @@ class SessionRunner:
             around.log,
             lease.fence,
             around.pace,
-            spawn=tasks.create_task,
+            spawn=spawning(tasks),
             held=lambda: lease.held,
             measures=around.measures,
         )
