@@ -32,6 +32,7 @@ class Inside:
 
     def __init__(self, stack: Stack, bus: Bus, log: EventLog, http: httpx.AsyncClient) -> None:
         self.stack, self.bus, self.log, self.http = stack, bus, log, http
+        self._events: dict[str, list[Any]] = defaultdict(list)
 
     async def holder(self, connector: str = SPOT) -> int | None:
         """The pid of the process that has a session's lease."""
@@ -65,12 +66,14 @@ class Inside:
         while len([one for one in await self.events(executor_id, kind) if check(one)]) < count:
             newest = [str(each) for each in (await self.events(executor_id, object))[-5:]]
             assert time.monotonic() < deadline, f"{executor_id}: not {count} {kind.__name__} in time; the newest are {newest}"
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)
 
     async def events(self, executor_id: str, kind: type[Any]) -> list[Any]:
-        """An executor's events of a kind."""
-        recorded = await self.log.read(naming.stream_id("trading", "executor", executor_id))
-        return [one.event for one in recorded if isinstance(one.event, kind)]
+        """An executor's events of a kind, in order; each is read once."""
+        known = self._events[executor_id]
+        recorded = await self.log.read(naming.stream_id("trading", "executor", executor_id), after=len(known))
+        known += [one.event for one in recorded if one.version > len(known)]
+        return [each for each in known if isinstance(each, kind)]
 
     async def settled(self) -> None:
         """Until no order's fate is open."""

@@ -1,7 +1,8 @@
 """The stack to hold against the contract: a running one named by `HUMMINGBUS_URL`, or one started here.
 
-`HUMMINGBUS_USERNAME` and `HUMMINGBUS_PASSWORD` log in to it. Tests that trade need a funded key of its sandbox exchange in
-`HUMMINGBUS_API_KEY` and `HUMMINGBUS_API_SECRET`; they are skipped without.
+`HUMMINGBUS_USERNAME` and `HUMMINGBUS_PASSWORD` log in to it. Tests that trade need
+a key of its sandbox exchange, funded on spot and futures, in `HUMMINGBUS_API_KEY` and `HUMMINGBUS_API_SECRET`; they are skipped
+without.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.stack import PASSWORD, USERNAME, eventually, running
+from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
 
-CONNECTOR, PAIR = "binance", "BTC-USDT"
+CONNECTOR, FUTURES, PAIR = "binance", "binance_perpetual", "BTC-USDT"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Target:
     password: str
     api_key: str | None
     api_secret: str | None
+    stack: Stack | None = None
+    """The one that was started here."""
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +43,8 @@ def target() -> Iterator[Target]:
         return
     with running() as stack:
         keys = stack.sandbox_account(USDT="1000000", BTC="5")
-        yield Target(stack.url, USERNAME, PASSWORD, keys["api_key"], keys["api_secret"])
+        stack.run("sandbox", "futures", "deposit", keys["api_key"], "100000")
+        yield Target(stack.url, USERNAME, PASSWORD, keys["api_key"], keys["api_secret"], stack)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +89,18 @@ def trader(target: Target, api: httpx.Client) -> Iterator[str]:
     eventually(ready, "the session takes orders and reports balances")
     yield name
     api.post("/accounts/delete-account", params={"account_name": name, "force": "true"})
+
+
+@pytest.fixture
+def futures(target: Target, api: httpx.Client, trader: str) -> Iterator[str]:
+    """The trader's second market for the same asset."""
+    values = {f"{FUTURES}_api_key": target.api_key, f"{FUTURES}_api_secret": target.api_secret}
+    added = api.post(f"/accounts/add-credential/{trader}/{FUTURES}", json=values)
+    assert added.status_code == 201, added.text
+    cancel = f"/trading/{trader}/{FUTURES}/orders/cancel-all"
+    eventually(lambda: api.post(cancel).status_code == 200, "the second session takes orders", 90)
+    yield FUTURES
+    api.post(f"/accounts/delete-credential/{trader}/{FUTURES}")
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,28 @@ TRADE = {
     "fee_currency": (str, Nothing),
     "timestamp": iso_time,
 }
+POSITION = {
+    "account_name": name,
+    "connector_name": name,
+    "trading_pair": str,
+    "side": str,
+    "amount": number,
+    **dict.fromkeys(("entry_price", "unrealized_pnl", "leverage"), (number, Nothing)),
+}
+FUNDING_PAYMENT = {
+    "id": int,
+    "funding_payment_id": str,
+    "timestamp": iso_time,
+    "account_name": name,
+    "connector_name": name,
+    "trading_pair": str,
+    "funding_rate": number,
+    "funding_payment": number,
+    "fee_currency": str,
+    "position_size": (number, Nothing),
+    "position_side": (str, Nothing),
+    "exchange_funding_id": (str, Nothing),
+}
 PLACED = {
     "order_id": str,
     "account_name": name,

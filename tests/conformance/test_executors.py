@@ -26,7 +26,6 @@ from tests.conformance.shapes import (
 from tests.stack import eventually
 
 TYPES = ("position", "grid", "dca", "arbitrage", "twap", "xemm", "order", "lp")
-FUTURES = "binance_perpetual"
 MARKET = {"connector_name": CONNECTOR, "trading_pair": PAIR}
 POSITION = {"type": "position_executor", **MARKET, "side": 1, "amount": 0.002}
 
@@ -93,28 +92,20 @@ def test_a_position_that_is_kept_becomes_a_hold_that_is_cleared_and_begun_again(
     assert performance["volume_total_quote"] > 0
 
 
-@pytest.fixture
-def futures(target: Target, api: httpx.Client, trader: str) -> Iterator[str]:
-    """The trader's second market for the same asset."""
-    values = {"binance_perpetual_api_key": target.api_key, "binance_perpetual_api_secret": target.api_secret}
-    added = api.post(f"/accounts/add-credential/{trader}/{FUTURES}", json=values)
-    assert added.status_code == 201, added.text
-    cancel = f"/trading/{trader}/{FUTURES}/orders/cancel-all"
-    eventually(lambda: api.post(cancel).status_code == 200, "the second session takes orders", 90)
-    yield FUTURES
-    api.post(f"/accounts/delete-credential/{trader}/{FUTURES}")
-
-
 @pytest.mark.parametrize("type_", ["arbitrage_executor", "xemm_executor"])
 def test_executors_on_two_markets_answer_201_with_the_first(
-    client: Any, trader: str, futures: str, controller: str, type_: str
+    client: Any, api: httpx.Client, trader: str, futures: str, controller: str, type_: str
 ) -> None:
     selling = {"connector_name": futures, "trading_pair": PAIR}
     config: dict[str, Any] = {"type": type_, "buying_market": MARKET, "selling_market": selling, "order_amount": "0.002"}
     config["min_profitability"] = "0.1"
     if type_ == "xemm_executor":
         config |= {"maker_side": "BUY", "target_profitability": "0.15", "max_profitability": "0.2"}
-    created = client.executors.create_executor(config, trader, controller)
+    # As the client sends it; the client tells no status.
+    body = {"executor_config": config, "account_name": trader, "controller_id": controller}
+    answer = api.post("/executors/", json=body)
+    assert answer.status_code == 201, answer.text
+    created = answer.json()
     check(created, EXECUTOR_CREATED)
     assert (created["connector_name"], created["trading_pair"]) == (CONNECTOR, PAIR)
     found = client.executors.search_executors(controller_ids=[controller])["data"]
