@@ -225,3 +225,23 @@ def test_two_replicas_decide_as_one_without_memory(
         check()
         for log in logs:
             runner.run(log.stop())
+
+
+async def test_a_stream_that_another_writes_all_the_time_is_read_whole_once(
+    log: EventLog, other: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        await execute(other, PURSE, STREAM, put(1), Metadata())
+    read, began = log.read, list[int]()
+
+    async def overtaken(stream: str, after: int = 0) -> object:
+        began.append(after)
+        recorded = await read(stream, after)
+        if len(began) < 8:
+            await execute(other, PURSE, STREAM, put(1), Metadata())
+        return recorded
+
+    monkeypatch.setattr(log, "read", overtaken)
+    done = await execute(log, PURSE, STREAM, take(1), Metadata())
+    assert (began, done.version) == ([0, 3, 4, 5, 6, 7, 8, 9], 11)
+    assert (await load(other, PURSE, STREAM)) == (done.state, done.version)

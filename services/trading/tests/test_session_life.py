@@ -13,6 +13,7 @@ from contracts.rejections import Unavailable
 from contracts.trading import PlaceOrder, ReleaseSession, SessionFailed, SessionReconciled, SessionStarted, SessionStopped
 from eventlog.log import EventLog
 from rig import ACCOUNT, CONNECTOR, DEADLINE, SERVED, Rig
+from trading.handlers.endings import Ended, SessionEnding, spawning
 
 RELEASE = ReleaseSession(account=ACCOUNT, connector=CONNECTOR)
 
@@ -154,3 +155,25 @@ async def test_a_forced_release_leaves_the_orders_on_the_exchange(rig: Rig) -> N
     await rig.commands.handlers["ReleaseSession"](RELEASE.model_copy(update={"force": True}), Metadata())
     assert rig.exchange.cancels == []
     assert (await rig.row(order_id))["status"] == "OPEN"
+
+
+async def test_nothing_new_begins_in_a_session_that_ends() -> None:
+    """An executor may ask for a cancel at the moment at which its session loses its lease."""
+    begun: list[bool] = []
+
+    async def work() -> None:
+        begun.append(True)
+
+    async def ends() -> None:
+        raise Ended
+
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as tasks:
+            spawn = spawning(tasks)
+            spawn(ends())
+            try:
+                await asyncio.Event().wait()
+            finally:
+                with pytest.raises(SessionEnding):
+                    spawn(work())
+    assert not begun

@@ -91,6 +91,7 @@ class _Execution[S, C: Command, E: Event]:
     writes: Callable[[S, Sequence[E]], Sequence[Write]] | None
     new: bool
     alone: bool
+    read: tuple[Known[S], list[Recorded]] | None = None
 
     async def on_kept_state(self) -> Executed[S, E] | None:
         """The outcome on the state that is kept; None without one, and unless the append proves that it is not stale.
@@ -110,7 +111,7 @@ class _Execution[S, C: Command, E: Event]:
 
     async def on_read_state(self) -> Executed[S, E] | None:
         """The outcome on the state as it is read now; None when somebody else was faster."""
-        known, recorded = await _read(self.log, self.decider, self.stream)
+        known, recorded = self.read = await self._read_on()
         if await self._was_here(known):
             return await self._earlier(recorded)
         try:
@@ -119,6 +120,19 @@ class _Execution[S, C: Command, E: Event]:
             self.log.states.keep(self.stream, self.decider, known)
             raise
         return await self._append(known, events)
+
+    async def _read_on(self) -> tuple[Known[S], list[Recorded]]:
+        """The stream, and when it was read before only what came since: whoever writes a long one all the time is faster than
+        a reading of all of it.
+        """
+        if self.read is None:
+            return await _read(self.log, self.decider, self.stream)
+        known, recorded = self.read
+        later = await self.log.read(self.stream, known.version)
+        known.state = self.decider.fold(known.state, _events(self.decider, later))
+        known.version += len(later)
+        known.commands |= {one.metadata.causation_id for one in later if one.metadata.causation_id is not None}
+        return known, [*recorded, *later]
 
     async def _was_here(self, known: Known[S]) -> bool:
         if self.metadata.message_id in known.commands:
