@@ -100,22 +100,23 @@ class Written:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._ports: set[int] = set()
+        self._ports: dict[int, bool] = {}
         self.requests: list[tuple[float, str]] = []
 
     def hear(self, port: int, data: bytes) -> None:
         """In the links' thread. A frozen process still has its connections."""
         line = data.partition(b"\r\n")[0]
-        if line.startswith((b"POST ", b"PUT ", b"DELETE ")) and (port in self._ports or port in self._look()):
+        if line.startswith((b"POST ", b"PUT ", b"DELETE ")) and self._own(port):
             self.requests.append((time.monotonic(), line.partition(b"?")[0].decode()))
 
     def since(self, moment: float) -> list[str]:
         """Its requests from then on."""
         return [line for at, line in self.requests if at >= moment]
 
-    def _look(self) -> set[int]:
-        self._ports |= ports_of(self._pid)
-        return self._ports
+    def _own(self, port: int) -> bool:
+        if port not in self._ports:
+            self._ports[port] = port in ports_of(self._pid)
+        return self._ports[port]
 
 
 @asynccontextmanager

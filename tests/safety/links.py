@@ -42,6 +42,7 @@ class Link:
         self._open = asyncio.Event()
         self._refuses = False
         self._process: int | None = None
+        self._cut: dict[int, bool] = {}
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -62,6 +63,7 @@ class Link:
         Silent: both sides stay connected and hear nothing, and what they sent arrives afterwards.
         """
         self._process = process
+        self._cut.clear()
         self._open.clear()
         self._refuses = not silent
         if not silent:
@@ -73,8 +75,17 @@ class Link:
 
     async def _passing(self, port: int) -> None:
         """Wait while a cut is one of the connection that comes from this port."""
-        if not self._open.is_set() and (self._process is None or port in ports_of(self._process)):
-            await self._open.wait()
+        if self._open.is_set() or not self._is_cut(port):
+            return
+        await self._open.wait()
+
+    def _is_cut(self, port: int) -> bool:
+        if self._process is None:
+            return True
+        # Once for each connection: on a busy machine a look at all of a process takes milliseconds.
+        if port not in self._cut:
+            self._cut[port] = port in ports_of(self._process)
+        return self._cut[port]
 
     def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # A task of our own: the server's is reported as failed when it is cancelled at the end.

@@ -167,7 +167,7 @@ async def test_nothing_new_begins_in_a_session_that_ends() -> None:
     async def ends() -> None:
         raise Ended
 
-    with pytest.raises(ExceptionGroup):
+    async def session() -> None:
         async with asyncio.TaskGroup() as tasks:
             spawn = spawning(tasks)
             spawn(ends())
@@ -176,4 +176,7 @@ async def test_nothing_new_begins_in_a_session_that_ends() -> None:
             finally:
                 with pytest.raises(SessionEnding):
                     spawn(work())
+
+    with pytest.raises(ExceptionGroup):
+        await session()
     assert not begun
