@@ -41,6 +41,14 @@ async def ask_as_the_gateway(url: str) -> None:
     await client.stop()
 
 
+async def nudge_the_replicas(bus: Bus) -> None:
+    looked: list[bool] = []
+    nudges = Nudges(bus, naming.wake_subject("trading", "executor"))
+    await nudges.start(lambda: looked.append(True))
+    await nudges.send()
+    await eventually(lambda: looked == [True])
+
+
 async def test_all_of_the_kit_is_permitted(guarded_nats, database_url, caplog):
     url = login(guarded_nats, "accounts")
     accounts = Service("accounts", ServiceSettings(nats_url=url), log=EventLog(database_url, context="accounts"))
@@ -76,11 +84,7 @@ async def test_all_of_the_kit_is_permitted(guarded_nats, database_url, caplog):
         lease = await trading.leases.acquire("session", "a1.binance")
         assert await trading.leases.acquire("session", "a1.binance") is None
         await lease.release()
-        looked: list[bool] = []
-        nudges = Nudges(trading.bus, naming.wake_subject("trading", "executor"))
-        await nudges.start(lambda: looked.append(True))
-        await nudges.send()
-        await eventually(lambda: looked == [True])
+        await nudge_the_replicas(trading.bus)
         await ask_as_the_gateway(guarded_nats)
         await trading.stop()
         await accounts.stop()
