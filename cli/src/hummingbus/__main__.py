@@ -23,6 +23,7 @@ FILES = {
     "tail": "tail",
     "dlq": "dlq",
     "migrate": "migrate",
+    "candles": "candles",
     "sandbox": "sandbox",
 }
 """The module in `hummingbus.commands` of each command: a function of the command's name, or an `app` with commands below it."""

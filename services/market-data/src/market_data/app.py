@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 
 from contracts.market_data import (
@@ -34,6 +35,7 @@ from market_data.adapters.tickers import EngineTickers
 from market_data.domain.spans import partitions, united
 from market_data.handlers.books import BookFeed, OrderBooks
 from market_data.handlers.candle_feed import CandleFeed
+from market_data.handlers.candle_files import CandleFiles
 from market_data.handlers.candles import Candles
 from market_data.handlers.feeds import Feeds
 from market_data.handlers.history import History
@@ -66,6 +68,22 @@ def build(settings: Settings) -> Service:
     service.on_stop(markets.stop)
     service.on_stop(loading.stop)
     return service
+
+
+@dataclass(frozen=True)
+class Files:
+    """What `python -m market_data export|import` works with, beside the running service."""
+
+    source: EngineCandles
+    candles: CandleFiles
+    stop: Callable[[], Awaitable[None]]
+
+
+def files(settings: Settings) -> Files:
+    """The candle store for an operator; nothing is loaded before it is asked."""
+    loading = Loading(Engine(Venue(settings.sandbox_url if settings.venue == "sandbox" else None)))
+    store = ParquetCandles(settings.candle_dir, partitions, united)
+    return Files(EngineCandles(loading), CandleFiles(store), loading.stop)
 
 
 def _watching(service: Service, books: OrderBooks, markets: EngineMarkets, candles: Candles) -> Watching:

@@ -34,9 +34,14 @@ def coverage(file: Path) -> list[Span]:
 def candles(file: Path, span: Span) -> Any:
     """A frame of the candles that open in the span; PolarsError when the file cannot be read."""
     try:
-        return polars().scan_parquet(file).filter(_inside(span)).collect()
+        return scan([file], span).collect()
     except FileNotFoundError:
         return frame([])
+
+
+def scan(files: Sequence[Path], span: Span) -> Any:
+    """The same of several files, read when it is needed."""
+    return polars().scan_parquet(files).filter(_inside(span))
 
 
 def frame(rows: Sequence[Row]) -> Any:
@@ -66,16 +71,21 @@ def write(file: Path, whole: Any, covered: Sequence[Span]) -> None:
         # Of a process that died while it wrote: the lock is ours.
         left.unlink()
     partial = file.with_name(f".{file.name}.partial")
-    with partial.open("wb") as target:
-        whole.write_parquet(target, metadata={COVERED: json.dumps(covered)}, row_group_size=GROUP)
-        target.flush()
-        os.fsync(target.fileno())
+    write_to(partial, whole, covered)
     partial.rename(file)
     directory = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def write_to(partial: Path, whole: Any, covered: Sequence[Span]) -> None:
+    """Write a file where nobody looks for it; it is on the disk when this returns."""
+    with partial.open("wb") as target:
+        whole.write_parquet(target, metadata={COVERED: json.dumps(covered)}, row_group_size=GROUP)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def put_aside_damaged(file: Path) -> None:

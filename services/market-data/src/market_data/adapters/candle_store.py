@@ -22,6 +22,9 @@ type United = Callable[[Iterable[Span]], Sequence[Span]]
 FOLDERS = {"1M": "1month"}
 """Where a folder's name would differ from another's by its case only."""
 
+EVER = (0, 2**53)
+"""Whole numbers that a float has exactly."""
+
 
 class ParquetCandles:
     """The CandleStore in a directory. Reading and writing happen in threads."""
@@ -34,7 +37,7 @@ class ParquetCandles:
 
     async def covered(self, series: Series, span: Span) -> list[Span]:
         """The parts of the span that are complete."""
-        return await _threaded(lambda: self._covered(series, span))
+        return await _threaded(lambda: self.coverage(series, span))
 
     async def add(self, series: Series, rows: Sequence[Row], spans: Sequence[Span]) -> None:
         """Keep the candles of these spans, in place of those that were there."""
@@ -56,7 +59,13 @@ class ParquetCandles:
         """All series of which something is kept, with the bytes of their files."""
         return await _threaded(self._kept)
 
-    def _covered(self, series: Series, span: Span) -> list[Span]:
+    def folder(self, series: Series) -> Path:
+        """Where the files of a series are, or would be."""
+        interval = FOLDERS.get(series.interval, series.interval)
+        return self._directory / series.connector / series.trading_pair / interval
+
+    def coverage(self, series: Series, span: Span) -> list[Span]:
+        """As `covered`, in the calling thread."""
         files = [self._file(series, name) for name, _ in self._partitions(series.interval, span)]
         return list(self._united(found for file in files for found in _coverage(file)))
 
@@ -90,12 +99,7 @@ class ParquetCandles:
         return found
 
     def _file(self, series: Series, name: str) -> Path:
-        interval = FOLDERS.get(series.interval, series.interval)
-        return self._directory / series.connector / series.trading_pair / interval / f"{name}.parquet"
-
-
-EVER = (0, 2**53)
-"""Whole numbers that a float has exactly."""
+        return self.folder(series) / f"{name}.parquet"
 
 
 def _coverage(file: Path) -> list[Span]:

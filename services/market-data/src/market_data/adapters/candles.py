@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import math
+import re
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +19,9 @@ from engine_kit.asking import asked
 
 from market_data.adapters.candle import Row, Series, Span, Told
 from market_data.adapters.loading import Loading
+
+PAIR = re.compile(r"[^-/\\\s\x00-\x1f.][^/\\\s\x00-\x1f]*-[^/\\\s\x00-\x1f]+")
+"""A pair names a folder of the store: it holds nothing that leads out of it."""
 
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts to make a stream again."""
@@ -37,22 +41,30 @@ class EngineCandles:
 
     async def check(self, series: Series) -> None:
         """Raise the refusal of a connector, interval or pair that does not exist."""
+        await self.check_name(series)
+        if not await self._loading.lists(series.connector, series.trading_pair):
+            msg = f"'{series.connector}' does not list the trading pair {series.trading_pair}"
+            raise TradingPairNotListed(msg, field="trading_pair")
+
+    async def check_name(self, series: Series) -> None:
+        """The part of `check` that needs no exchange."""
         classes = await self._classes()
         made = classes.get(series.connector)
         if made is None:
             msg = f"Connector '{series.connector}' has no candles; those that have: {', '.join(sorted(classes))}"
             raise ConnectorWithoutCandles(msg, field="connector_name")
-        intervals = list(object.__new__(made).intervals)
-        if series.interval not in intervals or series.interval not in SECONDS:
+        intervals = await self.intervals(series.connector)
+        if series.interval not in intervals:
             msg = f"'{series.connector}' has no candles of interval '{series.interval}', only: {', '.join(intervals)}"
             raise IntervalUnknown(msg, field="interval")
-        base, dash, quote = series.trading_pair.partition("-")
-        if not (base and dash and quote):
+        if not PAIR.fullmatch(series.trading_pair):
             msg = f"Trading pair '{series.trading_pair}' is not written as BASE-QUOTE, for example BTC-USDT"
             raise TradingPairNotListed(msg, field="trading_pair")
-        if not await self._loading.lists(series.connector, series.trading_pair):
-            msg = f"'{series.connector}' does not list the trading pair {series.trading_pair}"
-            raise TradingPairNotListed(msg, field="trading_pair")
+
+    async def intervals(self, connector: str) -> list[str]:
+        """Those of a connector that `connectors` tells, shortest first."""
+        known = set(object.__new__((await self._classes())[connector]).intervals)
+        return [interval for interval in SECONDS if interval in known]
 
     async def page(self, series: Series) -> int:
         """As the engine's feed knows it."""
