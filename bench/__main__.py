@@ -1,5 +1,6 @@
-"""`python -m bench [gateway eventlog idle executors recovery]`: runs all, or those named, and writes `bench/RESULTS.md`.
+"""`python -m bench [gateway eventlog idle executors stored_executors recovery]`: runs all, or those named.
 
+Writes `bench/RESULTS.md`.
 Figures of benchmarks that are not run again are kept, each with the date and commit it was measured at.
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import eventlog_append, executors, gateway, idle, recovery
+from bench import eventlog_append, executors, gateway, idle, recovery, stored_executors
 from bench.report import Figures, surroundings
 
 HERE = Path(__file__).parent
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "eventlog": Benchmark("Event log", eventlog_append.measured, eventlog_append.tables),
     "idle": Benchmark("Idle stack and start-up", idle.measure, idle.tables),
     "executors": Benchmark("Live executors", executors.measure, executors.tables),
+    "stored_executors": Benchmark("Stored executors", stored_executors.measure, stored_executors.tables),
     "recovery": Benchmark("Recovery after kill -9", recovery.measure, recovery.tables),
 }
 

@@ -193,6 +193,7 @@ EXECUTOR = {
     "close_timestamp": (number, Nothing),
     "closed_at": (iso_time, Nothing),
     **dict.fromkeys(("net_pnl_quote", "net_pnl_pct", "cum_fees_quote", "filled_amount_quote"), number),
+    "funding_quote": number,  # ours, beside the contract's
     "error_count": int,
     "last_error": (str, Nothing),
     "config": dict,
@@ -208,6 +209,7 @@ EXECUTOR_SUMMARY = {
     "total_active": int,
     "total_pnl_quote": number,
     "total_volume_quote": number,
+    "total_funding_quote": number,  # ours, beside the contract's
     **dict.fromkeys(("by_type", "by_connector", "by_status"), Each(int)),
 }
 EXECUTOR_PERFORMANCE = {
@@ -216,6 +218,7 @@ EXECUTOR_PERFORMANCE = {
     "by_status": Each(int),
     **dict.fromkeys(("pnl_total_quote", "unrealized_pnl_quote", "global_pnl_quote", "pnl_pct_avg"), number),
     **dict.fromkeys(("fees_total_quote", "volume_total_quote", "win_rate", "position_hold_fees_quote"), number),
+    "funding_total_quote": number,  # ours, beside the contract's
     "sharpe_ratio": (number, Nothing),
     "by_type": [
         {
@@ -233,6 +236,7 @@ POSITION_HOLD = {
     "controller_id": str,
     **dict.fromkeys(("buy_amount_base", "buy_amount_quote", "sell_amount_base", "sell_amount_quote"), number),
     **dict.fromkeys(("net_amount_base", "matched_amount_base", "unmatched_amount_base"), number),
+    "funding_quote": number,  # ours, beside the contract's
     **dict.fromkeys(("buy_breakeven_price", "sell_breakeven_price", "unrealized_pnl_quote"), (number, Nothing)),
     "position_side": str,
     "realized_pnl_quote": number,

@@ -159,6 +159,8 @@ VALUES: dict[str, Any] = {
     "orders_adopted": 2,
     "orders_cancelled": ["x-MG43PCSNa1b2c3"],
     "orders_checked": 3,
+    "rest": "-0.25",
+    "shares": [{"executor_id": "e1f0c2", "controller_id": "main", "position_amount": "0.5", "amount": "-1.25"}],
     "kept": True,
     "placing": ["x-MG43PCSNa1b2c3"],
     "position_action": "OPEN",

@@ -29,7 +29,10 @@ from trading.handlers.exchange import OrderTicket, Outcome
 from trading.handlers.live import Pace
 from trading.handlers.session import SessionRunner
 from trading.handlers.surroundings import Surroundings
+from trading.views.executor_totals import ExecutorTotalsView
+from trading.views.executors import ExecutorsView
 from trading.views.funding import FundingView
+from trading.views.holds import HoldsView
 from trading.views.order_pages import search_orders
 from trading.views.orders import OrdersView
 from trading.views.positions import PositionsView
@@ -50,7 +53,8 @@ DEADLINE = 30
 
 def new_log(database_url: str) -> EventLog:
     """Trading's log with its views and the tables of its revisions, not started."""
-    views = (OrdersView(), TradesView(), SessionsView(), PositionsView(), FundingView(), ReconciliationView())
+    executors = (ExecutorsView(), ExecutorTotalsView(), HoldsView())
+    views = (OrdersView(), TradesView(), SessionsView(), *executors, PositionsView(), FundingView(), ReconciliationView())
     return EventLog(database_url, context="trading", views=views, migrations=migrations.DIRECTORY)
 
 

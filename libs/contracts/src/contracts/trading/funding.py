@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from contracts.message import Amount, Event, Query, Time, Token
+from contracts.message import Amount, Event, Query, Reply, Time, Token
 
 
 class _Funding:
@@ -30,6 +30,33 @@ class FundingPaid(_Funding, Event):
     rate: Amount | None
     position_amount: Amount | None
     time: Time
+
+
+class FundingShare(Reply):
+    """What of a payment belongs to an executor, or without `executor_id` to the position hold of `controller_id`.
+
+    `position_amount` is what it held when funding was settled, by its own executions; below zero when short.
+    """
+
+    executor_id: Token | None
+    controller_id: Token
+    position_amount: Amount
+    amount: Amount
+
+
+class FundingShared(_Funding, Event):
+    """A payment was shared among those who held its position; `rest` stays with the account. All sum to the payment."""
+
+    account: Token
+    connector: Token
+    trading_pair: str
+    exchange_funding_id: str
+    shares: tuple[FundingShare, ...]
+    rest: Amount
+    time: Time
+
+
+FundingEvent = FundingPaid | FundingShared
 
 
 class SearchFundingPayments(_Funding, Query):

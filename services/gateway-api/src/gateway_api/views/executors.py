@@ -107,6 +107,7 @@ class Executor(BaseModel):
     net_pnl_pct: float
     cum_fees_quote: float
     filled_amount_quote: float
+    funding_quote: float = Field(description="Its shares of funding payments; no part of `net_pnl_quote`.")
     error_count: int
     last_error: str | None
     config: dict[str, Any]
@@ -144,6 +145,7 @@ class ExecutorsSummary(BaseModel):
     total_active: int
     total_pnl_quote: float
     total_volume_quote: float
+    total_funding_quote: float
     by_type: dict[str, int]
     by_connector: dict[str, int]
     by_status: dict[str, int]
@@ -169,7 +171,8 @@ class PerformanceReport(BaseModel):
     by_status: dict[str, int]
     pnl_total_quote: float = Field(description="Realised.")
     unrealized_pnl_quote: float = Field(description="Of running executors and of the open remainder of holds.")
-    global_pnl_quote: float
+    global_pnl_quote: float = Field(description="Realised, unrealised and funding.")
+    funding_total_quote: float = Field(description="Shares of executors and of holds in funding payments.")
     pnl_pct_avg: float
     fees_total_quote: float
     volume_total_quote: float
@@ -216,6 +219,7 @@ class PositionHold(BaseModel):
     sell_amount_base: float
     sell_amount_quote: float
     net_amount_base: float
+    funding_quote: float = Field(description="Its shares of funding payments.")
     buy_breakeven_price: float | None
     sell_breakeven_price: float | None
     matched_amount_base: float

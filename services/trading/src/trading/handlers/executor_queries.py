@@ -63,9 +63,10 @@ class ExecutorQueries:
         """Totals over active executors."""
         return Keepable(await summarise_executors(self._rows), KEPT)
 
-    async def performance(self, query: GetExecutorPerformance, _metadata: Metadata) -> bytes:
+    async def performance(self, query: GetExecutorPerformance, _metadata: Metadata) -> Keepable:
         """Totals over all executors."""
-        return await executor_performance(self._rows, query, await self.holds.totals(query.controller_id))
+        held = await self.holds.totals(query.controller_id)
+        return Keepable(await executor_performance(self._rows, query, held), KEPT)
 
     async def types(self, _query: ListExecutorTypes, _metadata: Metadata) -> bytes:
         """The eight types."""

@@ -6,15 +6,16 @@ import asyncio
 import contextlib
 import logging
 from datetime import timedelta
-from uuid import UUID, uuid5
 
 from contracts import naming
 from contracts.message import utc_now
 from contracts.rejections import Unavailable
+from contracts.trading import FundingPaid
 from eventlog.errors import Fenced
 
 from trading.domain.funding import FUNDING, RecordFunding
 from trading.handlers.exchange import Derivative, FundingPayment
+from trading.handlers.funding_sharing import FundingSharing, funding_id
 from trading.handlers.live import Live, stored
 from trading.views.funding import paid_since, paid_until
 
@@ -23,27 +24,23 @@ logger = logging.getLogger(__name__)
 OVERLAP = timedelta(days=1)
 """How far before the last known payment the exchange is asked again: it may list payments late and out of order."""
 
-NAMESPACE = UUID("0d4f3a53-5a0e-5f0c-9a0e-7f1d5c3b2a11")
-
-
-def funding_id(account: str, connector: str, trading_pair: str, exchange_funding_id: str) -> str:
-    """The one id of a payment: the exchange's own is unique only within an account and a pair."""
-    return uuid5(NAMESPACE, ":".join((account, connector, trading_pair, exchange_funding_id))).hex
-
 
 class Funding:
     """Records the funding payments of one session."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
+        self._sharing = FundingSharing(live)
 
     async def keep(self) -> None:
-        """Record what the exchange lists and is not known: at once, after every push, and every `pace.funding` seconds."""
+        """Record and share what the exchange lists and is not known: at once, after pushes, each `pace.funding` seconds."""
         live, derivative = self._live, self._live.exchange.derivative
         while derivative is not None:
             live.funding_changed.clear()
+            waiting = 0
             try:
                 await self._read(derivative)
+                waiting = await self._sharing.share()
             except Unavailable as error:
                 if isinstance(error, Fenced):
                     raise
@@ -52,7 +49,7 @@ class Funding:
                 await asyncio.sleep(live.pace.ask_longest)
             await asyncio.sleep(live.pace.balances)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(live.funding_changed.wait(), live.pace.funding)
+                await asyncio.wait_for(live.funding_changed.wait(), live.pace.ask_longest if waiting else live.pace.funding)
 
     async def _read(self, derivative: Derivative) -> None:
         live = self._live
@@ -83,7 +80,8 @@ class Funding:
         done = await stored(live.log, FUNDING, stream, command, fence=live.fence)
         if live.watch is not None and not done.repeated:
             for paid in done.events:
-                live.watch.funded(paid)
+                if isinstance(paid, FundingPaid):
+                    live.watch.funded(paid)
 
     def _fields(self) -> dict[str, str]:
         return {"account": self._live.account, "connector": self._live.connector}

@@ -12,7 +12,8 @@ from trading.views.paging import Conditions, Rows, envelope, key_time, read_curs
 
 FIGURES = ("net_pnl_quote", "net_pnl_pct", "cum_fees_quote", "filled_amount_quote")
 COLUMNS = f"""e.executor_id, executor_type, account, controller_id, connector, trading_pair, config, status, close_type,
-    error_count, last_error, created_at, closed_at, {", ".join(f"coalesce(f.{name}, e.{name}) AS {name}" for name in FIGURES)},
+    error_count, last_error, created_at, closed_at, e.funding_quote,
+    {", ".join(f"coalesce(f.{name}, e.{name}) AS {name}" for name in FIGURES)},
     coalesce(f.custom_info, e.custom_info) AS custom_info"""
 LIVE = "LEFT JOIN executor_figures f ON f.executor_id = e.executor_id AND e.closed_at IS NULL"
 ONE = f"SELECT {COLUMNS} FROM executors e {LIVE} WHERE e.executor_id = $1"  # noqa: S608 - constants
@@ -72,6 +73,7 @@ def item(row: Any) -> dict[str, Any]:
         "close_timestamp": None if closed is None else closed.timestamp(),
         "closed_at": None if closed is None else closed.isoformat(),
         **{name: float(row[name]) for name in FIGURES},
+        "funding_quote": float(row["funding_quote"]),
         "error_count": row["error_count"],
         "last_error": row["last_error"],
         "config": config,

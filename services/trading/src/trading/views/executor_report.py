@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,17 +17,19 @@ from trading.views.paging import Rows
 _OPEN = """SELECT executor_type, connector, status, count(*) AS executors,
     sum(coalesce(f.net_pnl_quote, e.net_pnl_quote)) AS pnl,
     sum(coalesce(f.filled_amount_quote, e.filled_amount_quote)) AS volume,
-    sum(coalesce(f.cum_fees_quote, e.cum_fees_quote)) AS fees
+    sum(coalesce(f.cum_fees_quote, e.cum_fees_quote)) AS fees, sum(e.funding_quote) AS funding
 FROM executors e LEFT JOIN executor_figures f USING (executor_id)
 WHERE e.closed_at IS NULL AND ($1::text IS NULL OR controller_id = $1) GROUP BY 1, 2, 3"""
 _ENDED = """SELECT executor_type, close_type, sum(executors)::bigint AS executors, sum(wins)::bigint AS wins, sum(pnl) AS pnl,
     sum(pnl_squares) AS pnl_squares, sum(pct) AS pct, sum(volume) AS volume, sum(fees) AS fees
 FROM executor_totals WHERE $1::text IS NULL OR controller_id = $1 GROUP BY 1, 2 HAVING sum(executors) > 0"""
 
+_FUNDING = "SELECT funding FROM controller_funding WHERE $1::text IS NULL OR controller_id = $1"
+
 
 @dataclass(frozen=True, slots=True)
 class HeldTotals:
-    """What position holds add: number, what matched volume earned before fees, fees, and the open remainder's profit."""
+    """What position holds add: number, what matched volume earned before fees, fees, the open remainder's profit."""
 
     active: int = 0
     realized: Decimal = Decimal(0)
@@ -41,6 +44,7 @@ async def summarise_executors(rows: Rows) -> bytes:
         "total_active": sum(row["executors"] for row in found),
         "total_pnl_quote": _sum(found, "pnl"),
         "total_volume_quote": _sum(found, "volume"),
+        "total_funding_quote": _sum(found, "funding"),
         "by_type": _by(found, "executor_type"),
         "by_connector": _by(found, "connector"),
         "by_status": _by(found, "status"),
@@ -53,13 +57,15 @@ async def executor_performance(rows: Rows, query: GetExecutorPerformance, held: 
 
     Realised: executors that ended and kept nothing, and what holds have matched, less the holds' fees. What ended executors
     kept is realised as its hold is, so it is not counted twice. `pnl_pct_avg`, `win_rate` and `sharpe_ratio` (mean over sample
-    deviation of the executors' net profit in quote) are of those that ended and kept nothing.
+    deviation of the executors' net profit in quote) are of those that ended and kept nothing. Funding is no part of the
+    engine's profit: it is told apart, and is in `global_pnl_quote`.
     """
-    ended, running = await rows.fetch(_ENDED, query.controller_id), await rows.fetch(_OPEN, query.controller_id)
+    ended, running, funded = await asyncio.gather(*(rows.fetch(sql, query.controller_id) for sql in (_ENDED, _OPEN, _FUNDING)))
     settled = [row for row in ended if row["close_type"] != CloseType.POSITION_HOLD.value]
     count = sum(row["executors"] for row in settled)
     realized = _exact(settled, "pnl") + held.realized - held.fees
     unrealized = _exact(running, "pnl") + held.unrealized
+    funding = _exact(funded, "funding")
     statuses = Counter(_by(running, "status"))
     statuses[ExecutorStatus.TERMINATED.value] += sum(row["executors"] for row in ended)
     report = {
@@ -68,7 +74,8 @@ async def executor_performance(rows: Rows, query: GetExecutorPerformance, held: 
         "by_status": {status: number for status, number in statuses.items() if number},
         "pnl_total_quote": float(realized),
         "unrealized_pnl_quote": float(unrealized),
-        "global_pnl_quote": float(realized + unrealized),
+        "global_pnl_quote": float(realized + unrealized + funding),
+        "funding_total_quote": float(funding),
         "pnl_pct_avg": float(_exact(settled, "pct") / count) if count else 0.0,
         "fees_total_quote": _sum([*ended, *running], "fees"),
         "volume_total_quote": _sum([*ended, *running], "volume"),

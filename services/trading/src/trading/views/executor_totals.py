@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from contracts.trading import CloseType, ExecutorClosed
 from contracts.trading.executor import ExecutorReopened
+from contracts.trading.funding import FundingShared
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import BigInteger, Column, Index, MetaData, Numeric, Table, Text, text
@@ -36,6 +37,14 @@ executor_totals = Table(
 )
 Index("executor_totals_by_controller", executor_totals.c.controller_id)
 
+controller_funding = Table(
+    "controller_funding",
+    metadata,
+    Column("controller_id", Text, primary_key=True),
+    Column("funding", Numeric, nullable=False),
+)
+"""All shares of a controller's executors, running and ended, and of its holds."""
+
 _ADD = Statement(
     text(
         """INSERT INTO executor_totals AS total (account, controller_id, executor_type, connector, trading_pair, close_type,
@@ -55,6 +64,14 @@ _ADD = Statement(
 )
 
 
+_FUNDED = Statement(
+    text(
+        """INSERT INTO controller_funding AS total (controller_id, funding) VALUES (:controller_id, :amount)
+        ON CONFLICT (controller_id) DO UPDATE SET funding = total.funding + excluded.funding"""
+    )
+)
+
+
 class ExecutorTotalsView:
     """Adds every closed executor to its row, and takes off one whose end is taken back.
 
@@ -65,12 +82,15 @@ class ExecutorTotalsView:
     metadata = metadata
 
     def project(self, recorded: Recorded) -> Iterable[Write]:
-        """One write for an end or for taking it back, none for other events."""
+        """One write for an end, for taking it back, and for a share of funding; none for other events."""
         event = recorded.event
         if isinstance(event, ExecutorClosed):
             yield _added(event, 1, kept=bool(event.held))
         elif isinstance(event, ExecutorReopened):
             yield _added(event, -1, kept=event.kept)
+        elif isinstance(event, FundingShared):
+            for share in event.shares:
+                yield _FUNDED.bind(controller_id=share.controller_id, amount=share.amount)
 
 
 def _added(event: ExecutorClosed | ExecutorReopened, times: int, *, kept: bool) -> Write:

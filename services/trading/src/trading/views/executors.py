@@ -17,6 +17,7 @@ from contracts.trading import (
     PositionHeld,
 )
 from contracts.trading.executor import ExecutorReopened
+from contracts.trading.funding import FundingShared
 from eventlog.log import EventLog
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
@@ -47,6 +48,7 @@ executors = Table(
     Column("net_pnl_pct", Numeric, nullable=False, server_default="0"),
     Column("cum_fees_quote", Numeric, nullable=False, server_default="0"),
     Column("filled_amount_quote", Numeric, nullable=False, server_default="0"),
+    Column("funding_quote", Numeric, nullable=False, server_default="0"),
     Column("custom_info", JSONB, nullable=False, server_default="{}"),
     Column("orders", Integer, nullable=False, server_default="0"),
     Column("error_count", Integer, nullable=False, server_default="0"),
@@ -73,6 +75,8 @@ _index("pair", "trading_pair", "created_at", "executor_id")
 _index("type", "executor_type", "created_at", "executor_id")
 _index("status", "status", "created_at", "executor_id")
 _index("controller", "controller_id", "created_at", "executor_id")
+_index("account_type", "account", "executor_type", "created_at", "executor_id")
+_index("account_pair", "account", "trading_pair", "created_at", "executor_id")
 _index("open", "account", "connector", where="closed_at IS NULL")
 _index("holds_due", "executor_id", where="holds_recorded < holds_due")
 
@@ -121,6 +125,12 @@ _REOPENED = Statement(
             error_count = error_count + 1, last_error = :reason, updated_at = :at WHERE executor_id = :executor_id"""
     )
 )
+_FUNDED = Statement(
+    text(
+        """UPDATE executors SET funding_quote = funding_quote + CAST(:amount AS numeric), updated_at = :at
+            WHERE executor_id = :executor_id"""
+    )
+)
 _HELD = Statement(
     text(
         """UPDATE executors SET holds_recorded = holds_recorded + 1
@@ -135,8 +145,8 @@ class ExecutorsView:
     name = "executors"
     metadata = metadata
 
-    def project(self, recorded: Recorded) -> Iterable[Write]:
-        """The writes of one event; none for events of other nouns."""
+    def project(self, recorded: Recorded) -> Iterable[Write]:  # noqa: C901 - one arm per event
+        """The writes of one event; none for events that do not concern executors."""
         event, at = recorded.event, recorded.recorded_at
         match event:
             case ExecutorCreated():
@@ -153,6 +163,10 @@ class ExecutorsView:
                 yield _closed(event, recorded)
             case PositionHeld():
                 yield _HELD.bind(executor_id=event.executor_id, closing=event.closing)
+            case FundingShared():
+                for share in event.shares:
+                    if share.executor_id is not None:
+                        yield _FUNDED.bind(executor_id=share.executor_id, amount=share.amount, at=at)
             case ExecutorReopened():
                 yield _REOPENED.bind(executor_id=event.executor_id, reason=event.reason, at=at)
             case _:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from contracts.trading import FundingPaid, SearchFundingPayments
+from contracts.trading.funding import FundingShared
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
-from sqlalchemy import BigInteger, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
 
 from trading.views.items import Items, number, plain, time
 from trading.views.paging import Conditions, Rows, key_time, read_cursor
@@ -29,12 +30,18 @@ funding_payments = Table(
     Column("rate", Numeric),
     Column("position_amount", Numeric),
     Column("time", DateTime(timezone=True), nullable=False),
+    Column("shared", Boolean, nullable=False, server_default="false"),
 )
 
 Index("funding_payments_by_time", funding_payments.c.time, funding_payments.c.funding_payment_id)
 Index(
     "funding_payments_by_session",
     *(funding_payments.c[each] for each in ("account", "connector", "time", "funding_payment_id")),
+)
+Index(
+    "funding_payments_waiting",
+    *(funding_payments.c[each] for each in ("account", "connector")),
+    postgresql_where=text("NOT shared"),
 )
 Index("funding_payments_by_pair", *(funding_payments.c[each] for each in ("trading_pair", "time", "funding_payment_id")))
 
@@ -44,6 +51,12 @@ _INSERT = Statement(
             token, rate, position_amount, time)
         VALUES (:account, :connector, :trading_pair, :exchange_funding_id, :id, :funding_payment_id, :amount, :token,
             :rate, :position_amount, :time)"""
+    )
+)
+_SHARED = Statement(
+    text(
+        """UPDATE funding_payments SET shared = true WHERE account = :account AND connector = :connector
+            AND trading_pair = :trading_pair AND exchange_funding_id = :exchange_funding_id"""
     )
 )
 
@@ -65,13 +78,13 @@ ITEMS = Items(
 
 
 class FundingView:
-    """Projects `FundingPaid`; each payment's stream has it once."""
+    """Projects `FundingPaid`, which each payment's stream has once, and that it was shared."""
 
     name = "funding"
     metadata = metadata
 
     def project(self, recorded: Recorded) -> Iterable[Write]:
-        """The row of a payment, numbered by its place in the log; nothing for other events."""
+        """The row of a payment, numbered by its place in the log, and its mark; nothing for other events."""
         event = recorded.event
         if isinstance(event, FundingPaid):
             yield _INSERT.bind(
@@ -86,6 +99,13 @@ class FundingView:
                 rate=event.rate,
                 position_amount=event.position_amount,
                 time=event.time,
+            )
+        elif isinstance(event, FundingShared):
+            yield _SHARED.bind(
+                account=event.account,
+                connector=event.connector,
+                trading_pair=event.trading_pair,
+                exchange_funding_id=event.exchange_funding_id,
             )
 
 

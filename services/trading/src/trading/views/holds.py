@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from contracts.trading import HeldPosition, PositionHeld, PositionHoldCleared
+from contracts.trading.funding import FundingShared
 from eventlog.recorded import Recorded
 from eventlog.statements import Statement, Write
 from sqlalchemy import Boolean, Column, DateTime, Index, MetaData, Numeric, Table, Text, text
@@ -30,9 +31,11 @@ position_holds = Table(
     Column("active", Boolean, nullable=False),
     *(Column(name, Numeric, nullable=False) for name in SUMS),
     Column("executor_ids", JSONB, nullable=False),
+    Column("funding_quote", Numeric, nullable=False, server_default="0"),
     # What holds of this key that were cleared had earned and paid.
     Column("cleared_pnl", Numeric, nullable=False, server_default="0"),
     Column("cleared_fees", Numeric, nullable=False, server_default="0"),
+    Column("cleared_funding", Numeric, nullable=False, server_default="0"),
     Column("updated_at", DateTime(timezone=True), nullable=False),
 )
 Index("position_holds_by_controller", position_holds.c.controller_id)
@@ -55,10 +58,20 @@ _ACTIVE = """SELECT * FROM position_holds WHERE active AND ($1::text IS NULL OR 
 _CLEARED = Statement(
     text(
         f"""UPDATE position_holds SET active = false, cleared_pnl = cleared_pnl + realized_pnl_quote,
-            cleared_fees = cleared_fees + cum_fees_quote, {", ".join(f"{name} = 0" for name in SUMS)},
+            cleared_fees = cleared_fees + cum_fees_quote, cleared_funding = cleared_funding + funding_quote, funding_quote = 0,
+            {", ".join(f"{name} = 0" for name in SUMS)},
             executor_ids = '[]'::jsonb, updated_at = :time
         WHERE account = :account AND connector = :connector AND trading_pair = :trading_pair
             AND controller_id = :controller_id"""  # noqa: S608 - constants
+    )
+)
+
+_FUNDED = Statement(
+    text(
+        """UPDATE position_holds SET funding_quote = funding_quote + CASE WHEN active THEN CAST(:amount AS numeric) ELSE 0 END,
+            cleared_funding = cleared_funding + CASE WHEN active THEN 0 ELSE CAST(:amount AS numeric) END
+        WHERE account = :account AND connector = :connector AND trading_pair = :trading_pair
+            AND controller_id = :controller_id"""
     )
 )
 
@@ -70,8 +83,11 @@ class HoldsView:
     metadata = metadata
 
     def project(self, recorded: Recorded) -> Iterable[Write]:
-        """One write for an event of a hold, none for others."""
+        """One write for an event of a hold, and one for each share of funding; none for others."""
         event = recorded.event
+        if isinstance(event, FundingShared):
+            yield from _funded(event)
+            return
         if not isinstance(event, PositionHeld | PositionHoldCleared):
             return
         key = {name: getattr(event, name) for name in ("account", "connector", "trading_pair", "controller_id", "time")}
@@ -80,6 +96,18 @@ class HoldsView:
             yield _HELD.bind(**key, **sums, executor_id=event.executor_id)
         else:
             yield _CLEARED.bind(**key)
+
+
+def _funded(event: FundingShared) -> Iterable[Write]:
+    for share in event.shares:
+        if share.executor_id is None:
+            yield _FUNDED.bind(
+                account=event.account,
+                connector=event.connector,
+                trading_pair=event.trading_pair,
+                controller_id=share.controller_id,
+                amount=share.amount,
+            )
 
 
 async def active_holds(rows: Rows, controller_id: str | None) -> Sequence[Any]:
@@ -133,6 +161,7 @@ def hold(row: Any, prices: Mapping[str, Decimal | None]) -> dict[str, Any]:
         "account_name": row["account"],
         **{name: float(row[name]) for name in SUMS if not name.startswith("open_")},
         "net_amount_base": float(open_base),
+        "funding_quote": float(row["funding_quote"]),
         "buy_breakeven_price": breakeven if open_base > 0 else None,
         "sell_breakeven_price": breakeven if open_base < 0 else None,
         "unmatched_amount_base": float(abs(open_base)),

@@ -84,6 +84,7 @@ _index("account_status", "account", "status", "created_at", "order_id")
 _index("open", "order_id", where="known AND closed IS NULL")
 _index("session_open", "account", "connector", where="known AND closed IS NULL")
 _index("exchange_order_id", "account", "connector", "exchange_order_id")
+_index("executor", "executor_id", where="executor_id IS NOT NULL")
 _index("client_order_id", "account", "connector", "client_order_id")
 
 ROW = ("orders", "order_id")
