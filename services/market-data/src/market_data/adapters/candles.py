@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import math
 import re
+import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -23,6 +24,9 @@ from market_data.adapters.loading import Loading
 PAIR = re.compile(r"[^-/\\\s\x00-\x1f.][^/\\\s\x00-\x1f]*-[^/\\\s\x00-\x1f]+")
 """A pair names a folder of the store: it holds nothing that leads out of it."""
 
+RECENT = 100
+"""Intervals of which a pair that is traded has a candle."""
+
 LONGEST_PAUSE = 30.0
 """Seconds between two attempts to make a stream again."""
 
@@ -34,6 +38,7 @@ class EngineCandles:
         """No I/O."""
         self._loading = loading
         self._feeds: dict[Series, Any] = {}
+        self._seen: set[tuple[str, str]] = set()
 
     async def connectors(self) -> list[str]:
         """Those the engine has a candle feed for."""
@@ -42,9 +47,21 @@ class EngineCandles:
     async def check(self, series: Series) -> None:
         """Raise the refusal of a connector, interval or pair that does not exist."""
         await self.check_name(series)
-        if not await self._loading.lists(series.connector, series.trading_pair):
+        if not await self._lists(series):
             msg = f"'{series.connector}' does not list the trading pair {series.trading_pair}"
             raise TradingPairNotListed(msg, field="trading_pair")
+
+    async def _lists(self, series: Series) -> bool:
+        """Whether the exchange has the pair; of one whose connector the engine lacks, whether it gives recent candles."""
+        if await self._loading.has(series.connector):
+            return await self._loading.lists(series.connector, series.trading_pair)
+        pair = series.connector, series.trading_pair
+        if pair not in self._seen:
+            now = int(time.time())
+            if not await self.fetch(series, (now - RECENT * SECONDS[series.interval], now)):
+                return False
+            self._seen.add(pair)
+        return True
 
     async def check_name(self, series: Series) -> None:
         """The part of `check` that needs no exchange."""
@@ -98,7 +115,9 @@ class EngineCandles:
     async def _made(self, series: Series) -> Any:
         """A feed that shares the connector's count of requests."""
         made = (await self._classes())[series.connector](series.trading_pair, series.interval, 1)
-        made.attach_connector(await self._loading.public(series.connector))
+        # The engine has candles of exchanges it cannot trade on: such a feed counts its requests by itself.
+        if await self._loading.has(series.connector):
+            made.attach_connector(_extensible(await self._loading.public(series.connector)))
         parse = made._parse_rest_candles
         # The engine makes an array of texts and then numbers of it, which stops everything else for 10 ms a page.
         made._parse_rest_candles = lambda *given, **named: _numbers(parse(*given, **named))
@@ -109,6 +128,12 @@ class EngineCandles:
         module = await asyncio.to_thread(importlib.import_module, "hummingbot.data_feed.candles_feed.candles_factory")
         classes: dict[str, Any] = module.CandlesFactory._candles_map
         return classes
+
+
+def _extensible(connector: Any) -> Any:
+    """A connector whose throttler takes the feed's limits too: the engine adds them to a list, and some keep a set."""
+    connector.throttler._rate_limits = list(connector.throttler._rate_limits)
+    return connector
 
 
 def _numbers(rows: Iterable[Any] | None) -> list[list[float]]:

@@ -41,6 +41,12 @@ class Loading:
             self._public.setdefault(connector, made)
         return self._public[connector]
 
+    async def has(self, connector: str) -> bool:
+        """Whether the engine has a connector of this name. Raises Unavailable outside the venue."""
+        engine = await self.engine()
+        engine.venue.admit(connector)
+        return connector in engine.settings
+
     async def lists(self, connector: str, trading_pair: str) -> bool:
         """Whether the exchange lists a pair. Raises as `public`, and Unavailable when it cannot be reached."""
         made = await self.public(connector)
