@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 from hummingbus.home import Home
 
+from bench.chaos import page
 from bench.chaos.page import Report
 from bench.chaos.round import Round, Stage, Wanted
 from tests.safety.exchange import Exchange
@@ -39,6 +40,8 @@ def played(seed: int, rounds: int, wanted: Wanted, replicas: int, reports: Path)
                 finally:
                     if len(done) < numbers.stop or not done[-1].good:
                         shutil.copytree(Home(stack.home).logs, reports / f"logs-s{seed}r{len(done)}", dirs_exist_ok=True)
+        # A run of hours may be ended early: what was played is told.
+        page.write(Report(seed, wanted, replicas, done, recoveries), reports)
     return Report(seed, wanted, replicas, done, recoveries)
 
 
