@@ -41,8 +41,13 @@ WRONG = {
 
 BROKEN = re.compile(r"\w+(Error|Exception|Overflow|Operation|ByZero): ")
 """How an error of an executor's class is told: the error's own name, then its text."""
-LEAST = {"BTC": Decimal("0.00001"), "ETH": Decimal("0.0001")}
-"""Steps of spot amounts."""
+LEAST = {
+    (SPOT, "BTC"): Decimal("0.00001"),
+    (SPOT, "ETH"): Decimal("0.0001"),
+    (FUTURES, "BTC"): Decimal("0.001"),
+    (FUTURES, "ETH"): Decimal("0.001"),
+}
+"""Steps of amounts. A type that trades on two markets leaves less where the spot market took its fee in base."""
 LEAST_NOTIONAL = Decimal(5)
 """Of spot orders: what is worth less cannot be sold. Contracts can always be closed."""
 
@@ -137,10 +142,10 @@ def _unattended(case: Case) -> Iterator[tuple[str, str, Decimal]]:
     sums = summed(case.fills, paired=case.type in PAIRED)
     for (connector, base), amount in sums.left.items():
         price = max((fill for fill in case.fills if fill.base == base), key=lambda fill: fill.time).price
-        step = LEAST[base]
+        step = LEAST[connector, base]
         tradable = abs(amount) // step * step
         # The exchange judges by its price of the moment, which may be a little lower.
-        if connector == FUTURES or tradable * price > LEAST_NOTIONAL * Decimal("1.02"):
+        if (connector == FUTURES and tradable) or tradable * price > LEAST_NOTIONAL * Decimal("1.02"):
             yield connector, base, amount
 
 

@@ -223,7 +223,7 @@ async def test_xemm_hedges_what_its_maker_bought_and_stops(venue: ExecutorVenue)
     await venue.end(stopped)
     await venue.end(kept, keep_position=True)
     await venue.price("SOL", "176")
-    await agrees(venue, done)
+    assert (await agrees(venue, done)).close_type is CloseType.COMPLETED
     assert sum((await venue.traded(done)).base.values()) < Decimal("0.01")
     for executor_id in (stopped, kept):
         closed = await venue.until(executor_id, ExecutorClosed)
