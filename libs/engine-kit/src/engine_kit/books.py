@@ -1,14 +1,12 @@
 """Live order books of an exchange's public side, followed while somebody needs them.
 
-A book is served only while it is known to be current: a message changed it within STALE_SECONDS, or it was read anew. What
-was missed while the connection was down is read anew when it is back, and so is a book that is crossed. Each book is read by
-itself: one that cannot be had keeps no other away.
+A book is served only while it is known to be current: something is heard on its connection, and a message changed it within
+STALE_SECONDS, or it was read anew, as after the connection was down or silent. One that cannot be had keeps no other away.
 """
 
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import time
 from collections import Counter, defaultdict
@@ -24,6 +22,7 @@ from engine_kit.asking import asked
 from engine_kit.diagnosis import diagnosis
 from engine_kit.engine import Engine
 from engine_kit.listing import Listing
+from engine_kit.stream import SILENT_SECONDS, probe, silence, stream_of
 
 logger = logging.getLogger(__name__)
 
@@ -61,11 +60,8 @@ class _Feed:
 
     @property
     def stream(self) -> Any:
-        """Its connection now, None when it is down; a source with a loop of its own does not tell, and is judged by age."""
-        source = self.tracker.data_source
-        common = importlib.import_module("hummingbot.core.data_type.order_book_tracker_data_source").OrderBookTrackerDataSource
-        told = type(source).listen_for_subscriptions is common.listen_for_subscriptions
-        return source._ws_assistant if told else source
+        """See `stream_of`."""
+        return stream_of(self.tracker.data_source)
 
     def connected(self, trading_pair: str) -> bool:
         """Whether the stream is the one on which the book was read last."""
@@ -149,6 +145,8 @@ class Books:
         book = None if feed is None else feed.tracker.order_books.get(trading_pair)
         if feed is None or book is None or not feed.connected(trading_pair):
             raise Unavailable(f"The order book of {trading_pair} on {connector} is not live")
+        if silence(feed.stream) > SILENT_SECONDS:
+            raise Unavailable(f"The order book of {trading_pair} on {connector} is silent: nothing is heard from the exchange")
         if feed.age(trading_pair) > STALE_SECONDS:
             raise Unavailable(f"The order book of {trading_pair} on {connector} is out of date")
         if not _usable(book):
@@ -206,6 +204,10 @@ async def _watch(feed: _Feed) -> None:
         await asyncio.sleep(WATCH_SECONDS)
         stream = feed.stream
         if stream is None:
+            continue
+        await probe(stream)
+        if silence(stream) > SILENT_SECONDS:
+            feed.on.clear()  # what is heard first when it goes on is old
             continue
         for pair in list(feed.tracker.order_books):
             if pair not in feed.reading and feed.doubtful(pair):

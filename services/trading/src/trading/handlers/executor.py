@@ -236,6 +236,8 @@ class Performance:
                 await self.falter(created.executor_id, error.detail)
             self._blind = True
         else:
+            if self._blind:
+                logger.info("executor %s goes on", created.executor_id)
             self._blind = False
             self._stepped_at = asyncio.get_running_loop().time()
 
