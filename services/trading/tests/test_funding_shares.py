@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from contracts.trading import (
 from contracts.trading.funding import FundingShare, FundingShared
 from eventlog.log import EventLog
 from eventlog.scenario import Scenario
+from executor_rig import PERPETUAL, ExecutorVenue
 from fake_derivative import FakeDerivative
 from hypothesis import given
 from hypothesis import strategies as st
@@ -237,3 +239,26 @@ async def test_a_session_shares_among_those_who_held_something_then(rig: Rig) ->
         None: (Decimal("0.002"), Decimal("-0.01")),
     }
     assert event.rest == Decimal("-0.005")
+
+
+@pytest.mark.timeout(400)
+async def test_funding_on_the_sandbox_is_shared_to_the_last_digit(venue: ExecutorVenue) -> None:
+    """One executor is long and one short, of one net position, which pays; nobody else has any of it."""
+    barriers = {"triple_barrier_config": {"open_order_type": "MARKET", "stop_loss": "0.5"}}
+    config: dict[str, Any] = {"connector": PERPETUAL, "type": "position_executor", **barriers}
+    long = await venue.create("SOL", side="BUY", amount="2.1", **config)
+    short = await venue.create("SOL", side="SELL", amount="0.7", **config)
+    for executor_id in (long, short):
+        await venue.until_filled(executor_id)
+    await venue.sandbox.admin("POST", "/futures/funding", {"symbol": "SOLUSDT", "rate": "0.00013"})
+    async with asyncio.timeout(venue.patience):
+        while not (rows := await venue.reader.fetch("SELECT * FROM funding_payments WHERE shared")):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    paid = rows[0]["amount"]
+    own = await venue.reader.fetch("SELECT executor_id, funding_quote FROM executors")
+    shares = {row["executor_id"]: row["funding_quote"] for row in own}
+    assert paid < 0
+    assert sum(shares.values()) == paid
+    assert shares[short] == -money.product(paid, Decimal("0.5"))
+    report = json.loads(await executor_performance(venue.reader, GetExecutorPerformance(), HeldTotals()))
+    assert report["funding_total_quote"] == float(paid)
