@@ -14,6 +14,7 @@ from contracts.trading import (
     ExecutorIdUsed,
     ExecutorNotActive,
     ExecutorProgressed,
+    ExecutorStopRequested,
     ExecutorTypeUnknown,
     ExecutorUnknown,
     TradingPairUnknown,
@@ -72,9 +73,9 @@ async def test_a_rehearsed_stop_stops_nothing(venue: ExecutorVenue) -> None:
     await venue.until_open(executor_id)
     with pytest.raises(ExecutorIdUsed):
         await rehearse(venue, id="mine", amount="0.2")
-    before = await venue.events(executor_id)
     assert (await rehearse_stop(venue, executor_id)).status == "RUNNING"
-    assert await venue.events(executor_id) == before
+    # It may have made progress meanwhile.
+    assert not [event for event in await venue.events(executor_id) if isinstance(event, ExecutorStopRequested)]
     await venue.end(executor_id)
     await venue.until(executor_id, ExecutorClosed)
     with pytest.raises(ExecutorNotActive):
