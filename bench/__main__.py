@@ -1,4 +1,4 @@
-"""`python -m bench [gateway eventlog idle executors stored_executors market_data recovery]`: runs all, or those named.
+"""`python -m bench [gateway candles eventlog idle executors stored_executors market_data recovery]`: runs all, or those named.
 
 Writes `bench/RESULTS.md`.
 Figures of benchmarks that are not run again are kept, each with the date and commit it was measured at.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import eventlog_append, executors, gateway, idle, market_data, recovery, stored_executors
+from bench import candles, eventlog_append, executors, gateway, idle, market_data, recovery, stored_executors
 from bench.report import Figures, surroundings
 
 HERE = Path(__file__).parent
@@ -38,6 +38,7 @@ class Benchmark:
 BENCHMARKS = {
     "gateway": Benchmark("Gateway", lambda: gateway.measure(gateway.options([])), gateway.tables),
     "eventlog": Benchmark("Event log", eventlog_append.measured, eventlog_append.tables),
+    "candles": Benchmark("Historical candles", candles.measure, candles.tables),
     "idle": Benchmark("Idle stack and start-up", idle.measure, idle.tables),
     "executors": Benchmark("Live executors", executors.measure, executors.tables),
     "stored_executors": Benchmark("Stored executors", stored_executors.measure, stored_executors.tables),
