@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from hummingbus.embedded.ports import write_ports
 from hummingbus.home import Home
-from hummingbus.settings import StackSettings
+from hummingbus.settings import load_settings
 from hummingbus.stack.layout import wanted_ports
 
 from tests.ports import port_block
@@ -72,7 +72,7 @@ class Stack:
         home = Home(self.home)
         if not home.ports.exists():
             home.open()
-            wanted = wanted_ports(StackSettings(trading_replicas=int(self.settings.get("HUMMINGBUS_TRADING_REPLICAS", 1))))
+            wanted = wanted_ports(load_settings(self.settings, dotenv=self.home / ".env"))
             write_ports(home.ports, dict(zip(wanted, self.ports, strict=False)))
         return self.run("up")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 import pytest
 from hummingbus.__main__ import app
-from hummingbus.doctor import flow, leftovers, machine
+from hummingbus.doctor import flow, leftovers, machine, market_data
 from hummingbus.doctor.finding import Finding
 from hummingbus.doctor.installation import Installation
 from hummingbus.home import Home
@@ -196,3 +196,28 @@ def test_a_lag_is_judged_by_its_age() -> None:
     assert flow.LAG_WARNED < flow.LAG_FAILED
     assert flow._judged("feed", "old", timedelta(seconds=61), "x").status == "failure"
     assert flow._judged("feed", "old", timedelta(seconds=6), "x").status == "warning"
+
+
+def test_a_folder_of_candles_that_cannot_be_written_is_found(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert only(market_data.candle_store(installation)).status == "ok"
+    monkeypatch.setattr(market_data.os, "access", lambda *_: False)
+    finding = only(market_data.candle_store(installation))
+    assert (finding.status, str(installation.home.candles) in finding.found) == ("failure", True)
+
+
+def test_feeds_that_are_not_current_are_found() -> None:
+    metrics = (
+        "# TYPE hummingbus_market_data_feeds gauge\n"
+        'hummingbus_market_data_feeds{kind="candles"} 2\nhummingbus_market_data_feeds{kind="order_book"} 3\n'
+        "# TYPE hummingbus_market_data_feeds_waiting gauge\n"
+        'hummingbus_market_data_feeds_waiting{kind="order_book"} %d\n'
+    )
+    assert market_data.judged("market-data", metrics % 0) == Finding(
+        "feeds", "ok", "market-data runs 5 feeds, all of them current"
+    )
+    waiting = market_data.judged("market-data-2", metrics % 1)
+    assert (waiting.status, waiting.found) == ("warning", "1 of 5 feeds of market-data-2 are not current")
+    assert waiting.fix is not None
+    assert "active-feeds" in waiting.fix

@@ -39,6 +39,19 @@ def test_trading_replicas_are_processes_with_ports_and_settings_of_their_own(hom
     assert {each["TRADING_LOG_LEVEL"] for each in replicas} == {"DEBUG"}
 
 
+def test_replicas_of_market_data_are_processes_with_ports_and_settings_of_their_own(home: Home) -> None:
+    stack = layout(
+        home, market_data_replicas=2, trading_replicas=2, services={"market-data": {"MARKET_DATA_LOG_LEVEL": "DEBUG"}}
+    )
+    names = [program.name for program in stack.groups()[1]]
+    assert names == ["accounts", "market-data", "market-data-2", "trading", "trading-2"]
+    replicas = [stack.environments()[name] for name in ("market-data", "market-data-2")]
+    assert [each["MARKET_DATA_REPLICA"] for each in replicas] == ["market-data-1", "market-data-2"]
+    assert len({each["MARKET_DATA_HEALTH_PORT"] for each in replicas}) == 2
+    assert {each["MARKET_DATA_LOG_LEVEL"] for each in replicas} == {"DEBUG"}
+    assert len({each["MARKET_DATA_CANDLE_DIR"] for each in replicas}) == 1
+
+
 def test_external_servers_replace_ours(home: Home) -> None:
     stack = layout(home, nats_url="nats://u:p@bus:4222", database_url="postgresql://u:p@db/x", venue="live")
     names = [[program.name for program in group] for group in stack.groups()]

@@ -54,6 +54,8 @@ class StackSettings(BaseModel):
     mqtt_url: str | None = Field(default=None, repr=False)
     trading_replicas: int = Field(default=1, ge=1, le=16)
     """How many processes share the trading sessions."""
+    market_data_replicas: int = Field(default=1, ge=1, le=16)
+    """How many processes share the feeds of market data."""
     services: dict[str, dict[str, str]] = Field(default_factory=dict, repr=False)
     """Per service, the variables handed to it as they are; they win over what the launcher computes."""
 
@@ -76,6 +78,7 @@ def load_settings(environment: Mapping[str, str] | None = None, dotenv: Path = P
     named = {"port": "HUMMINGBUS_PORT", "venue": "HUMMINGBUS_VENUE", "log_level": "LOG_LEVEL"}
     named |= {
         "trading_replicas": "HUMMINGBUS_TRADING_REPLICAS",
+        "market_data_replicas": "HUMMINGBUS_MARKET_DATA_REPLICAS",
         "password": "PASSWORD",
         "config_password": "CONFIG_PASSWORD",
         "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",

@@ -9,7 +9,7 @@ import asyncpg
 import httpx
 from service_kit.inspection import BusState, BusUnreachable, inspect_bus
 
-from hummingbus.doctor import certificate, flow, leftovers, machine, servers
+from hummingbus.doctor import certificate, flow, leftovers, machine, market_data, servers
 from hummingbus.doctor.finding import Finding, failure, warning
 from hummingbus.doctor.installation import OPERATOR, Installation
 from hummingbus.embedded.nats_permissions import CONTEXTS
@@ -30,6 +30,7 @@ async def examine(installation: Installation) -> list[Finding]:
         leftovers.rotation,
         flow.services,
         certificate.expiry,
+        market_data.candle_store,
     ):
         found += check(installation)
     return found + [finding async for finding in _servers(installation)]
@@ -57,7 +58,7 @@ async def _servers(installation: Installation) -> AsyncIterator[Finding]:
         except DATABASE_AWAY as error:
             text = f"no answer: {type(error).__name__} {error}".rstrip()
             yield failure("postgres", text, f"hummingbus logs postgres   (then: {RESTART})")
-    for finding in await _exchanges(installation):
+    for finding in (*await _exchanges(installation), *await market_data.feeds(installation)):
         yield finding
 
 

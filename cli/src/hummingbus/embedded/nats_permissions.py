@@ -51,7 +51,7 @@ def access_of(login: str) -> Access:
     if login == "gateway-api":
         return _gateway()
     if login == MARKET_DATA:
-        return Access(publish=(naming.LIVE_FEEDS,), subscribe=(naming.inbox(login), naming.queries_of(login)))
+        return _market_data()
     return _owner(login, asks=_ASKS[login])
 
 
@@ -87,6 +87,20 @@ def _owner(context: str, asks: tuple[str, ...]) -> Access:
         "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>",
     ]
     return Access(tuple(publish), tuple(subscribe))
+
+
+def _market_data() -> Access:
+    """Stores nothing; its replicas see each other by their leases, and ask each other."""
+    leases = naming.bucket_stream(naming.LEASE_BUCKET)
+    publish = (
+        naming.LIVE_FEEDS,
+        naming.queries_of(MARKET_DATA),
+        naming.leases_of(MARKET_DATA),
+        *_jetstream_account(),
+        *_keep(leases),
+        *_consume(leases),
+    )
+    return Access(publish, (naming.inbox(MARKET_DATA), naming.queries_of(MARKET_DATA)))
 
 
 def _gateway() -> Access:

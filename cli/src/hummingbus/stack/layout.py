@@ -40,13 +40,22 @@ def wanted_ports(settings: StackSettings) -> dict[str, int]:
         ports["postgres"] = 5432
     if settings.venue == "sandbox":
         ports["sandbox-exchange"] = 8090
-    services = (*CONTEXTS, GATEWAY, *trading_replicas(settings)[1:], MARKET_DATA)
+    services = (*CONTEXTS, GATEWAY, *trading_replicas(settings)[1:], *market_data_replicas(settings))
     return ports | {f"{service}-health": 8101 + number for number, service in enumerate(services)}
 
 
 def trading_replicas(settings: StackSettings) -> list[str]:
     """The names of the trading processes: `trading`, `trading-2` and so on."""
-    return ["trading", *(f"trading-{number}" for number in range(2, settings.trading_replicas + 1))]
+    return _numbered("trading", settings.trading_replicas)
+
+
+def market_data_replicas(settings: StackSettings) -> list[str]:
+    """The names of the processes of market data: `market-data`, `market-data-2` and so on."""
+    return _numbered(MARKET_DATA, settings.market_data_replicas)
+
+
+def _numbered(service: str, count: int) -> list[str]:
+    return [service, *(f"{service}-{number}" for number in range(2, count + 1))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +76,24 @@ class Layout:
         """All programs, in the order they start: the members of a group together, each group when the one before is ready."""
         outside = [self._service("sandbox-exchange", self.ports["sandbox-exchange"], "/health")] if self._sandbox else []
         infrastructure = [*self.database(), *self._nats(), *outside]
-        replicas = [self._service("trading", self.ports[f"{name}-health"], name=name) for name in self._replicas]
-        contexts = [*(self._service(name, self.ports[f"{name}-health"]) for name in ("accounts", MARKET_DATA)), *replicas]
+        contexts = [
+            self._service(service, self.ports[f"{name}-health"], name=name)
+            for service, names in (("accounts", ["accounts"]), *self._replicas.items())
+            for name in names
+        ]
         return [infrastructure, contexts, [self._service(GATEWAY, self.ports["gateway-api-health"], stop_seconds=GATEWAY_STOP)]]
 
     def environments(self) -> dict[str, dict[str, str]]:
         """The settings of each service; what the operator set wins over what is computed here."""
         computed = {
             "accounts": self._accounts(),
-            **{name: self._trading(name) for name in self._replicas},
-            MARKET_DATA: self._market_data(),
+            **{name: self._trading(name) for name in self._replicas["trading"]},
+            **{name: self._market_data(name) for name in self._replicas[MARKET_DATA]},
             "gateway-api": self._gateway(),
         } | ({"sandbox-exchange": self._exchange()} if self._sandbox else {})
-        operators = self.settings.services | dict.fromkeys(self._replicas, self.settings.services.get("trading", {}))
+        operators = self.settings.services | {
+            name: self.settings.services.get(service, {}) for service, names in self._replicas.items() for name in names
+        }
         return {process: values | operators.get(process, {}) for process, values in computed.items()}
 
     def write_environment_files(self) -> None:
@@ -92,8 +106,9 @@ class Layout:
         return self.settings.venue == "sandbox"
 
     @property
-    def _replicas(self) -> list[str]:
-        return trading_replicas(self.settings)
+    def _replicas(self) -> dict[str, list[str]]:
+        """The processes of the services that may have several, by service."""
+        return {MARKET_DATA: market_data_replicas(self.settings), "trading": trading_replicas(self.settings)}
 
     def _service(
         self, service: str, health_port: int, path: str = "/health/ready", stop_seconds: float = 15, name: str | None = None
@@ -169,8 +184,8 @@ class Layout:
             values["TRADING_SANDBOX_URL"] = f"http://{LOOPBACK}:{self.ports['sandbox-exchange']}"
         return values
 
-    def _market_data(self) -> dict[str, str]:
-        values = self._common(MARKET_DATA) | {"MARKET_DATA_CANDLE_DIR": str(self.home.candles)}
+    def _market_data(self, process: str) -> dict[str, str]:
+        values = self._common(MARKET_DATA, process) | {"MARKET_DATA_CANDLE_DIR": str(self.home.candles)}
         if self._sandbox:
             values["MARKET_DATA_SANDBOX_URL"] = f"http://{LOOPBACK}:{self.ports['sandbox-exchange']}"
         return values

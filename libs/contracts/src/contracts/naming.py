@@ -69,6 +69,11 @@ def query_subject(query: type[Query]) -> str:
     return f"qry.{query.context}.{query.noun}.{query.__name__}"
 
 
+def replica_query_subject(replica: str, query: type[Query]) -> str:
+    """`qry.<context>.replica.<replica>.<Query>`, answered by that replica only."""
+    return f"qry.{query.context}.replica.{tokens(replica)}.{query.__name__}"
+
+
 def stream_id(context: str, noun: str, id_: str) -> str:
     """The id of one aggregate's stream in the event log: `trading.order-o1`."""
     return f"{context}.{noun}-{tokens(id_)}"
@@ -206,6 +211,11 @@ def bucket_stream(bucket: str) -> str:
 def bucket_subjects(bucket: str) -> str:
     """What a key-value bucket's stream captures: `$KV.LEASES.>`."""
     return f"$KV.{bucket}.>"
+
+
+def leases_of(noun: str) -> str:
+    """Where the leases of a noun are written: `$KV.LEASES.market-data.>`."""
+    return f"$KV.{LEASE_BUCKET}.{tokens(noun)}.>"
 
 
 def pull_subject(stream: str, consumer: str) -> str:

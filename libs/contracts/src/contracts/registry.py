@@ -9,7 +9,7 @@ from typing import get_args
 
 from contracts import accounts, market_data, market_feeds, rates, tracked_books, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply, Update
-from contracts.rejections import Rejection
+from contracts.rejections import Rejection, Unavailable
 from contracts.trading import reconciliation
 
 _TRADING = tuple(importlib.import_module(f"{trading.__name__}.{each.name}") for each in pkgutil.iter_modules(trading.__path__))
@@ -68,6 +68,11 @@ def replies() -> dict[str, type[Reply]]:
 def rejections() -> dict[str, type[Rejection]]:
     """Every rejection class by name."""
     return _classes(Rejection)
+
+
+def unavailables() -> dict[str, type[Unavailable]]:
+    """Every class of a service that cannot serve now, by name."""
+    return _classes(Unavailable)
 
 
 def messages() -> dict[str, type[Message]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from contracts import naming
 from contracts.message import Command, Message, Metadata, Query, Reply
-from contracts.registry import rejections
+from contracts.registry import rejections, unavailables
 from contracts.rejections import CommandUnreadable, CursorInvalid, Kind, Rejection, Unavailable
 from nats.aio.client import Client
 from nats.aio.subscription import Subscription
@@ -38,6 +38,8 @@ _CODES: dict[str, type[Rejection]] = {
     CommandUnreadable.__name__: CommandUnreadable,
     CursorInvalid.__name__: CursorInvalid,
 }
+
+_UNAVAILABLE = unavailables()
 
 
 class NoResponders(Unavailable):
@@ -206,9 +208,9 @@ class Bus:
         _raise_unless_accepted(response)
         return reply.model_validate_json(response.body)
 
-    async def query(self, query: Query, metadata: Metadata, *, timeout: float = 10) -> bytes:
+    async def query(self, query: Query, metadata: Metadata, *, subject: str | None = None, timeout: float = 10) -> bytes:
         """Ask, and get the final JSON. Raises as `command` does."""
-        response = await self.request(naming.query_subject(type(query)), query, metadata, timeout)
+        response = await self.request(subject or naming.query_subject(type(query)), query, metadata, timeout)
         _raise_unless_accepted(response)
         return response.body
 
@@ -278,7 +280,7 @@ def _raise_unless_accepted(response: Response) -> None:
     problem: dict[str, Any] = json.loads(response.body)
     detail, code, field = problem["detail"], problem["code"], problem.get("field")
     if response.status == 503:
-        raise Unavailable(detail, retry_after=response.retry_after or 2)
+        raise _UNAVAILABLE.get(code, Unavailable)(detail, retry_after=response.retry_after or 2)
     if response.status >= 500:
         raise InternalError(detail, problem.get("trace_id"))
     known = _CODES.get(code)

@@ -90,7 +90,7 @@ class Lease:
     def __init__(
         self,
         name: str,
-        fence: Fence,
+        fence: Fence | None,
         entry: _Entry,
         *,
         asked: float,
@@ -98,7 +98,7 @@ class Lease:
         when_lost: Callable[[], None] = lambda: None,
     ) -> None:
         self.name = name
-        self.fence = fence
+        self._fence = fence
         self.lost = asyncio.Event()
         self._entry = entry
         self._ttl = ttl
@@ -110,6 +110,14 @@ class Lease:
     def held(self) -> bool:
         """Whether the holder may act now. It asks the clock, so it is right even when the loop was blocked."""
         return not self.lost.is_set() and now() < self._deadline
+
+    @property
+    def fence(self) -> Fence:
+        """What appends to the log carry. ValueError for a lease without one."""
+        if self._fence is None:
+            msg = f"the lease {self.name} has no fence"
+            raise ValueError(msg)
+        return self._fence
 
     async def release(self) -> None:
         """Give the lease up so that another can take it at once. Never raises; without NATS the lease expires by itself."""
@@ -167,6 +175,13 @@ class Leases:
         if self._log is None:
             msg = "a lease needs an event log: its fencing token comes from there"
             raise RuntimeError(msg)
+        return await self._take(noun, id_, self._log)
+
+    async def announce(self, noun: str, id_: str) -> Lease | None:
+        """As `acquire`, without a fence: it says that somebody is there, and guards nothing that is stored."""
+        return await self._take(noun, id_, None)
+
+    async def _take(self, noun: str, id_: str, log: EventLog | None) -> Lease | None:
         if not self._bus.connected:
             detail = "The lease store cannot be reached"
             raise Unavailable(detail)
@@ -182,10 +197,9 @@ class Leases:
         if revision is None:
             return None
         # Raised only now: a replica that loses the race must not fence off the winner.
+        fence = None if log is None else await log.raise_fence(name)
         entry = _Entry(bucket, name, value, revision)
-        lease = Lease(
-            name, await self._log.raise_fence(name), entry, asked=asked, ttl=self._ttl, when_lost=lambda: self._lost(noun)
-        )
+        lease = Lease(name, fence, entry, asked=asked, ttl=self._ttl, when_lost=lambda: self._lost(noun))
         self._held = [each for each in self._held if not each.lost.is_set()]
         self._held.append(lease)
         return lease

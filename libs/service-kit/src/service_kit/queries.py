@@ -26,9 +26,10 @@ type QueryHandler[Q: Query] = Callable[[Q, Metadata], Awaitable[bytes | Keepable
 class Queries:
     """All query subscriptions of a service: in its queue group, but for those that every replica gets."""
 
-    def __init__(self, service: str, bus: Bus, dispatcher: Dispatcher, owner: str = "") -> None:
-        """No I/O. `owner` is the process as its `Changes` names it."""
+    def __init__(self, service: str, bus: Bus, dispatcher: Dispatcher, owner: str = "", replica: str = "") -> None:
+        """No I/O. `owner` is the process as its `Changes` names it, `replica` as its settings do."""
         self._owner = owner
+        self._replica = replica
         self._service = service
         self._bus = bus
         self._dispatcher = dispatcher
@@ -37,10 +38,17 @@ class Queries:
         self._every_replica: set[str] = set()
         self._subscriptions: list[Subscription] = []
 
-    def declare[Q: Query](self, query: type[Q], handler: QueryHandler[Q], *, every_replica: bool = False) -> None:
-        """Serve `query` from `start` to `stop`; the handler gives the final JSON."""
+    def declare[Q: Query](
+        self, query: type[Q], handler: QueryHandler[Q], *, every_replica: bool = False, own: QueryHandler[Q] | None = None
+    ) -> None:
+        """Serve `query` from `start` to `stop`; the handler gives the final JSON. `own` answers what is for this replica."""
+        self._declare(query, handler, naming.query_subject(query), every_replica)
+        if own is not None:
+            self._declare(query, own, naming.replica_query_subject(self._replica, query), every_replica=True)
+
+    def _declare[Q: Query](self, query: type[Q], handler: QueryHandler[Q], subject: str, every_replica: bool) -> None:
         if every_replica:
-            self._every_replica.add(naming.query_subject(query))
+            self._every_replica.add(subject)
 
         async def answer(message: Msg) -> Answer:
             keep: str | None = None
@@ -56,7 +64,7 @@ class Queries:
             given = await self._dispatcher.answer(query, handle, message.data, message.headers or {})
             return given if keep is None else replace(given, keep=keep)
 
-        self.declare_raw(naming.query_subject(query), answer)
+        self.declare_raw(subject, answer)
 
     def declare_raw(self, subject: str, answer: Callable[[Msg], Awaitable[Answer]]) -> None:
         """Answer at `subject` with a function that never raises."""

@@ -15,7 +15,7 @@ from nats.aio.msg import Msg
 
 from service_kit.asyncapi import Document
 from service_kit.bus import Bus
-from service_kit.changes import Changes, Keepable
+from service_kit.changes import Changes
 from service_kit.commands import Commands, SessionSubscription
 from service_kit.dispatch import Dispatcher
 from service_kit.health import Health, HealthServer
@@ -23,7 +23,7 @@ from service_kit.leases import Leases
 from service_kit.metrics import Metrics
 from service_kit.observation import Observation
 from service_kit.projections import Projection
-from service_kit.queries import Queries
+from service_kit.queries import Queries, QueryHandler
 from service_kit.reactions import Reaction
 from service_kit.received import Backlog, ForeignView, Received
 from service_kit.relay import Relay
@@ -72,7 +72,8 @@ class Service:
         self._commands = Commands(name, self.bus, dispatcher)
         self._changes = None if log is None else Changes(self.bus, log.context)
         self._tells_changes = False
-        self._queries = Queries(name, self.bus, dispatcher, self._changes.owner if self._changes else "")
+        owner = self._changes.owner if self._changes else ""
+        self._queries = Queries(name, self.bus, dispatcher, owner, settings.replica)
         self._document = Document(name, self._version)
         self._views: dict[str, Projection] = {}
         self._reactions: dict[str, Reaction] = {}
@@ -114,14 +115,15 @@ class Service:
             self._document.session_command(command)
 
     def query[Q: Query](
-        self, query: type[Q], handler: Callable[[Q, Metadata], Awaitable[bytes | Keepable]], *, every_replica: bool = False
+        self, query: type[Q], handler: QueryHandler[Q], *, every_replica: bool = False, own: QueryHandler[Q] | None = None
     ) -> None:
         """Serve a query in the service's queue group; the handler gives the final JSON, or refuses as a command does.
 
         It gives a Keepable when callers may keep the answer until rows of the service change; that needs `tell_changes`.
-        With `every_replica` each of them gets it, and the asker takes one answer (`Bus.query_any`).
+        With `every_replica` each of them gets it, and the asker takes one answer (`Bus.query_any`). `own` answers what is
+        asked of this replica and no other (`sharing`).
         """
-        self._queries.declare(query, handler, every_replica=every_replica)
+        self._queries.declare(query, handler, every_replica=every_replica, own=own)
         self._document.query(query)
 
     def tell_changes(self, *, pace: float = 0) -> None:
@@ -282,15 +284,12 @@ class Service:
         self._health.add("service", lambda: self._phase)
         self._health.add("bus", lambda: None if self.bus.connected else "NATS cannot be reached")
         self._health.add("tasks", self._failing_tasks)
-        if self.log is not None and self._relay is not None:
+        if self.log is not None and (relay := self._relay) is not None:
             self._health.add("event log", self.log.trouble)
-            self._health.add("relay", self._relay_trouble)
-            self._observation.watch_log(self.log, self._relay)
+            self._health.add("relay", lambda: relay.trouble)
+            self._observation.watch_log(self.log, relay)
             self._document.publishes(CONTEXT_EVENTS.get(self.log.context, ()))
         self._queries.declare_raw(naming.health_subject(self.name), self._answer_health)
-
-    def _relay_trouble(self) -> str | None:
-        return None if self._relay is None else self._relay.trouble
 
     def _failing_tasks(self) -> str | None:
         failures = {**self._plumbing.failures(), **self.supervisor.failures()}

@@ -69,6 +69,20 @@ class Markets(Protocol):
         ...
 
 
+class Market(Protocol):
+    """What names a market."""
+
+    @property
+    def connector(self) -> str:
+        """The connector's name."""
+        ...
+
+    @property
+    def trading_pair(self) -> str:
+        """As BASE-QUOTE."""
+        ...
+
+
 class BookFeed:
     """One live order book."""
 
@@ -171,6 +185,11 @@ class OrderBooks:
         await self._markets.check(connector, trading_pair)
         name = book_name(connector, trading_pair)
         return await self._feeds.of(name, lambda: BookFeed(connector, trading_pair, self._markets))
+
+
+def market_name(market: Market) -> str:
+    """The name of the feed that answers a query about one market."""
+    return book_name(market.connector, market.trading_pair)
 
 
 def book_name(connector: str, trading_pair: str) -> str:

@@ -17,6 +17,7 @@ from contracts.market_data import (
     RangeInvalid,
     ReadCandles,
 )
+from contracts.market_feeds import WatchFeed
 from contracts.message import Metadata
 
 from market_data.adapters.candle import Series, text
@@ -102,6 +103,11 @@ class Candles:
         series = Series(query.connector, query.trading_pair, query.interval)
         await self._source.check(series)
         return series
+
+
+def series_name(query: GetCandles | CompleteCandles | WatchFeed) -> str:
+    """The name of the feed, and of the part of the store, that a query is about."""
+    return Series(query.connector, query.trading_pair, query.interval).name
 
 
 def _span(start: int, end: int, interval: str) -> Span:

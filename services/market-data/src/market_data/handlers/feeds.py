@@ -16,6 +16,9 @@ logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 3.0
 
+HANDOVER_SECONDS = 15.0
+"""For which a feed that belongs to another replica is kept after it was last asked for here."""
+
 
 class Feed(Protocol):
     """Something that keeps itself up to date between `start` and `stop`."""
@@ -84,11 +87,25 @@ class Feeds:
         """How many of a kind are running."""
         return sum(running.feed.kind == kind for running in self._running.values())
 
+    def waiting(self, kind: str) -> int:
+        """How many of a kind are running and not current."""
+        feeds = (running.feed for running in self._running.values() if running.feed.kind == kind)
+        return sum(feed.health()["status"] != "live" for feed in feeds)
+
     async def keep(self) -> None:
         """Close idle feeds, for ever."""
         while True:
             await asyncio.sleep(min(self.every, self.timeout))
             await self.sweep()
+
+    async def hand_over(self, mine: Callable[[str], bool]) -> None:
+        """Close feeds that belong to another replica by now, once nobody asks for them here any more; for ever."""
+        while True:
+            await asyncio.sleep(HANDOVER_SECONDS / 3)
+            limit = time.time() - HANDOVER_SECONDS
+            for name in [name for name, running in self._running.items() if running.touched < limit and not mine(name)]:
+                logger.info("feed %s closed: another replica has it", name)
+                await self.close(name)
 
     async def sweep(self) -> None:
         """Close those nobody asked for within the timeout."""

@@ -20,8 +20,12 @@ from trading.handlers.measures import Measures
 class Lease(Protocol):
     """The right to act for a session, until `lost` is set."""
 
-    fence: Fence
     lost: asyncio.Event
+
+    @property
+    def fence(self) -> Fence:
+        """What appends to the log carry."""
+        ...
 
     @property
     def held(self) -> bool:
