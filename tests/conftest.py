@@ -16,6 +16,7 @@ LONGEST_FIRST = (
     "tests/safety/test_short_chaos.py",
     "tests/integration/test_new_service.py",
     "tests/integration/test_replicas.py",
+    "tests/integration/test_market_data_replicas.py",
     "tests/conformance/test_schemathesis.py",
     "tests/integration/test_first_trade.py",
     "tests/integration/test_rotation.py",
