@@ -14,7 +14,7 @@ import pytest
 from exchange_of_candles import STEP, candle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from market_data.adapters import candle_swap
+from market_data.adapters import candle_file
 from market_data.adapters.candle import COLUMNS, Row, Series, Span
 from market_data.adapters.candle_rows import FileUnusable
 from market_data.adapters.candle_store import ParquetCandles
@@ -173,7 +173,7 @@ async def test_a_disk_that_is_full_in_the_middle_changes_nothing(
     await kept.add(SERIES, [candle(START)], [(START, START + STEP)])
     file = written(tmp_path / "a.csv", *(line(START + minute * STEP) for minute in range(1, 10)))
     written_files: list[Path] = []
-    write = candle_swap.candle_file.write_to
+    write = candle_file.write_to
 
     def full(partial: Path, whole: Any, covered: Sequence[Span]) -> None:
         written_files.append(partial)
@@ -181,7 +181,7 @@ async def test_a_disk_that_is_full_in_the_middle_changes_nothing(
             raise OSError(28, "No space left on device")
         write(partial, whole, covered)
 
-    monkeypatch.setattr(candle_swap.candle_file, "write_to", full)
+    monkeypatch.setattr(candle_file, "write_to", full)
     with pytest.raises(OSError, match="No space left"):
         files(tmp_path / "store").take_in(SERIES, file)
     monkeypatch.undo()
