@@ -94,6 +94,23 @@ async def test_orders_of_a_plan_that_are_due_together_are_placed_one_after_the_o
     assert abs(spent - Decimal(1000)) < Decimal("0.01")
 
 
+async def test_a_market_order_of_a_plan_that_is_known_and_not_executed_yet_is_waited_for() -> None:
+    asked: list[Wanted] = []
+    twap = built(ExecutorType.TWAP, asked)
+    twap._executor._order_plan = {at - 60: None for at in twap._executor._order_plan}
+    await twap.begin()
+    await twap.step()
+    order = filled_order("o1", asked[0])
+    waits = replace(order, status=OrderStatus.OPEN, fills=(), filled_amount=Decimal(0), average_price=None)
+    twap.tell("created", waits, "o1", asked[0])
+    await twap.step()
+    assert len(asked) == 1
+    for kind in ("filled", "completed"):
+        twap.tell(kind, order, "o1", asked[0])
+    await twap.step()
+    assert abs(asked[1].amount - asked[0].amount) < Decimal("0.0000001")
+
+
 async def test_a_plan_that_is_stopped_says_so() -> None:
     twap = built(ExecutorType.TWAP, [])
     await twap.begin()
@@ -124,3 +141,48 @@ async def test_a_maker_order_cancelled_in_vain_is_hedged_when_it_is_executed() -
     for kind in ("filled", "completed"):
         xemm.tell(kind, filled_order("o1", asked[0]), "o1", asked[0])
     assert [each.amount for each in asked] == [Decimal("0.1"), Decimal("0.1")]
+
+
+async def test_an_xemm_that_hedged_is_completed() -> None:
+    asked: list[Wanted] = []
+    xemm = built(ExecutorType.XEMM, asked)
+    await xemm._executor.create_maker_order()
+    for order_id in ("o1", "o2"):
+        for kind in ("created", "filled", "completed"):
+            xemm.tell(kind, filled_order(order_id, asked[-1]), order_id, asked[-1])
+    await xemm.step()
+    assert (xemm.status, xemm.close_type) == (ExecutorStatus.TERMINATED, CloseType.COMPLETED)
+
+
+async def test_a_close_order_that_nobody_answered_yet_is_not_placed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Wanted] = []
+    grid = built(ExecutorType.GRID, asked)
+    monkeypatch.setattr(grid._executor, "_sleep", lambda _: asyncio.sleep(0))
+    await grid.begin()
+    await grid.step()
+    opened = len(asked)
+    for number, wanted in enumerate(list(asked), start=1):
+        for kind in ("created", "filled", "completed"):
+            grid.tell(kind, filled_order(f"o{number}", wanted), f"o{number}", wanted)
+    grid.early_stop(keep_position=False)
+    for _ in range(5):
+        await grid.step()
+    assert [each.side for each in asked[opened:]] == ["SELL"]
+
+
+async def test_a_dca_places_the_level_again_whose_order_failed() -> None:
+    asked: list[Wanted] = []
+    config = complete_config(ExecutorType.DCA)
+    dca = built(ExecutorType.DCA, asked, config)
+    await dca.begin()
+    while len(asked) < len(dca._executor.config.prices):
+        await dca.step()
+    first = asked[0]
+    dca.tell("failed", None, "o1", first)
+    state = dca.state()
+    dca = built(ExecutorType.DCA, asked, config)
+    dca.restore(state, [])
+    for _ in range(3):
+        await dca.step()
+    assert [(each.price, each.amount) for each in asked[dca._executor.n_levels :]] == [(first.price, first.amount)]
+    assert dca._executor._open_orders[0].order_id == f"o{len(asked)}"

@@ -10,6 +10,7 @@ import pytest
 from contracts.rejections import Unavailable
 from contracts.trading import (
     ExecutorConfigInvalid,
+    ExecutorStatus,
     ExecutorType,
     ExecutorTypeUnknown,
 )
@@ -182,3 +183,33 @@ def test_a_type_is_known_or_needs_a_gateway() -> None:
         executor_configs.type_of({"type": "martingale"})
     with pytest.raises(Unavailable, match="DEX Gateway"):
         executor_configs.type_of({"type": "lp_executor"})
+
+
+async def test_a_plan_ends_though_an_order_of_it_never_left_and_it_was_resumed_again_and_again() -> None:
+    asked: list[Wanted] = []
+    config = complete_config(ExecutorType.TWAP)
+    twap = built(ExecutorType.TWAP, asked, config)
+    await twap.begin()
+    await twap.step()
+    twap.tell("failed", None, "o1", asked[0])
+    for _ in range(2):
+        state = twap.state()
+        twap = built(ExecutorType.TWAP, asked, config)
+        twap.restore(state, [])
+    twap.early_stop(keep_position=False)
+    await twap.step()
+    assert twap.status is ExecutorStatus.TERMINATED
+
+
+async def test_orders_that_an_interruption_lost_are_none_of_the_failures_an_arbitrage_gives_up_after() -> None:
+    asked: list[Wanted] = []
+    arbitrage = built(ExecutorType.ARBITRAGE, asked)
+    await arbitrage._executor.execute_arbitrage()
+    for number in range(10):
+        arbitrage.tell("lost", None, f"o{number + 1}", asked[number])
+    await arbitrage.step()
+    assert (arbitrage.status, len(asked)) == (ExecutorStatus.SHUTTING_DOWN, 12)
+    for number in range(10, 14):
+        arbitrage.tell("failed", None, f"o{number + 1}", asked[number])
+    await arbitrage.step()
+    assert arbitrage.status is ExecutorStatus.TERMINATED

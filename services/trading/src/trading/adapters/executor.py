@@ -17,6 +17,9 @@ from trading.adapters.executor_configs import ExecutorClasses
 from trading.adapters.executor_market import Cancel, Connector, Orders, Place, Strategy
 from trading.adapters.executor_orders import Placed, Wanted
 
+TRIED = ("_current_retries", "_cumulative_failures")
+"""Where classes count what failed."""
+
 FIGURES = ("net_pnl_quote", "net_pnl_pct", "cum_fees_quote", "filled_amount_quote")
 
 
@@ -35,8 +38,11 @@ class EngineExecutor:
         """Reads live prices and rules. Unavailable when a price is missing."""
         self._type = type_
         self._orders = orders
+        self._place = place
+        self._asked: set[str] = set()
         classes = ExecutorClasses.of(type_)
-        self._executor: Any = classes.executor(strategy=Strategy(connectors, place, cancel), config=classes.config(**config))
+        strategy = Strategy(connectors, self._ask, cancel)
+        self._executor: Any = classes.executor(strategy=strategy, config=classes.config(**config))
 
     @property
     def status(self) -> ExecutorStatus:
@@ -73,27 +79,47 @@ class EngineExecutor:
             self._executor.early_stop(keep_position=keep_position)
 
     def tell(self, kind: str, order: Placed | None, order_id: str, wanted: Wanted) -> None:
-        """Tell it what happened to one of its orders: created, filled, completed, cancelled or failed."""
+        """Tell it what happened to one of its orders: created, filled, completed, cancelled, failed or lost.
+
+        A lost one failed because whoever was to send it was interrupted: that is none of the failures its class gives up after.
+        """
         if order is None:
+            self._asked.discard(order_id)
             self._orders.known[order_id] = executor_orders.never_left(order_id, wanted, time.time())
         else:
             self._orders.known.setdefault(order_id, executor_orders.in_flight(order))
             self.refresh(order)
         executor = self._executor
+        tried = {name: getattr(executor, name) for name in TRIED if hasattr(executor, name)}
         told = {
             "created": executor.process_order_created_event,
             "filled": executor.process_order_filled_event,
             "completed": executor.process_order_completed_event,
             "cancelled": executor.process_order_canceled_event,
             "failed": executor.process_order_failed_event,
+            "lost": executor.process_order_failed_event,
         }[kind]
         market = executor.connectors.get(wanted.connector)
         told(0, market, executor_orders.event(kind, order, order_id, wanted, time.time()))
+        if kind == "lost":
+            for name, count in tried.items():
+                setattr(executor, name, count)
 
     def refresh(self, order: Placed) -> None:
         """Bring its view of an order up to date without telling it."""
-        if (known := self._orders.known.get(order.order_id)) is not None:
+        if order.order_id in self._asked:
+            # What was stored may be less than what was asked for.
+            self._asked.remove(order.order_id)
+            self._orders.known[order.order_id] = executor_orders.in_flight(order)
+        elif (known := self._orders.known.get(order.order_id)) is not None:
             executor_orders.refresh(known, order)
+
+    def _ask(self, wanted: Wanted) -> str:
+        """Hand over an order. Its class finds it from now on, as in the engine: a grid closes again what it cannot find."""
+        order_id = self._place(wanted)
+        self._orders.known[order_id] = executor_orders.asked(order_id, wanted, time.time())
+        self._asked.add(order_id)
+        return order_id
 
     def state(self) -> dict[str, JsonValue]:
         """Its state, to go on from."""

@@ -58,12 +58,13 @@ class Twap(ENGINES):  # type: ignore[misc]
     def evaluate_create_order(self) -> None:
         """Place what is due, one after the other, unless all is executed but for a rest that is too small to trade.
 
-        The engine's places all that is due at once, as after a pause, and does not take off what it has just asked for.
+        The engine's places all that is due at once, as after a pause, and does not take off what it has just asked for. A
+        market order has no price before it executes: until then nobody knows what it leaves for the others.
         """
         if self._rest_is_too_small():
             self._status = _statuses().SHUTTING_DOWN
             return
-        if any(order is not None and order.order is None for order in self._order_plan.values()):
+        if any(order is not None and self._unvalued(order) for order in self._order_plan.values()):
             return
         due = [at for at, order in self._order_plan.items() if order is None and at <= self._strategy.current_timestamp]
         if due:
@@ -100,6 +101,9 @@ class Twap(ENGINES):  # type: ignore[misc]
                 self._order_plan[timestamp] = None
                 return 1
         return 0
+
+    def _unvalued(self, order: Any) -> bool:
+        return order.order is None or not (self.config.is_maker or order.is_done)
 
     def _rest_is_too_small(self) -> bool:
         if any(order is not None and not order.is_done for order in self._order_plan.values()):
@@ -149,15 +153,48 @@ class Position(ENGINES):  # type: ignore[misc]
         return order.order is not None and order.order.trade_type is self.close_order_side
 
 
+class Dca(ENGINES):  # type: ignore[misc]
+    """The DCA executor that places the order of a level again when it failed.
+
+    The engine's takes the number of its orders for the next level: when the first of two fails it places the second one twice.
+    """
+
+    _open_orders: list[Any]
+
+    def control_open_order_process(self) -> None:
+        """Place the first level that has no order."""
+        level = next((at for at, order in enumerate(self._open_orders) if order.order_id is None), len(self._open_orders))
+        if level < self.n_levels and not self.is_expired:
+            price = self.get_price(connector_name=self.config.connector_name, trading_pair=self.config.trading_pair)
+            if self._is_within_activation_bounds(self.config.prices[level], price):
+                self.create_dca_order(level=level)
+
+    def create_dca_order(self, level: int) -> None:
+        """Place it in the order of the levels."""
+        count = len(self._open_orders)
+        super().create_dca_order(level)
+        if level < count < len(self._open_orders):
+            self._open_orders[level] = self._open_orders.pop()
+
+    def process_order_failed_event(self, tag: int, market: Any, event: Any) -> None:
+        """Leave the level's place empty."""
+        level = next((at for at, order in enumerate(self._open_orders) if order.order_id == event.order_id), None)
+        super().process_order_failed_event(tag, market, event)
+        if level is not None:
+            self._open_orders.insert(level, importlib.import_module("hummingbot.strategy_v2.models.executors").TrackedOrder())
+
+
 class Xemm(ENGINES):  # type: ignore[misc]
     """The cross-exchange market maker that hedges all that its maker order executed.
 
     The engine's forgets a maker order when it asks for its cancel: what executed before the cancel arrived was never hedged. It
-    also takes prices in the taker market's quote token for prices in the maker market's, and cannot check the balance of a
-    derivative.
+    also takes prices in the taker market's quote token for prices in the maker market's, cannot check the balance of a
+    derivative, and does not say that it completed.
     """
 
     maker_order: Any
+    taker_order: Any
+    close_type: Any
 
     def adjust_order_candidates(self, exchange: str, order_candidates: list[Any]) -> list[Any]:
         """As the balance allows; of a derivative at the leverage that is set there."""
@@ -195,6 +232,12 @@ class Xemm(ENGINES):  # type: ignore[misc]
         if self.maker_order is not None and event.order_id == self.maker_order.order_id:
             self._hedge()
 
+    async def control_shutdown_process(self) -> None:
+        """End once both orders are done: completed, as an arbitrage is."""
+        if self.close_type is None and self.maker_order.is_done and self.taker_order.is_done:
+            self.close_type = importlib.import_module("hummingbot.strategy_v2.models.executors").CloseType.COMPLETED
+        await super().control_shutdown_process()
+
     def place_taker_order(self) -> None:
         """For what the maker order executed."""
         order_id = self.place_order(
@@ -222,7 +265,12 @@ class Xemm(ENGINES):  # type: ignore[misc]
         self._status = _statuses().SHUTTING_DOWN
 
 
-MENDS: Mapping[ExecutorType, type] = {ExecutorType.TWAP: Twap, ExecutorType.POSITION: Position, ExecutorType.XEMM: Xemm}
+MENDS: Mapping[ExecutorType, type] = {
+    ExecutorType.TWAP: Twap,
+    ExecutorType.POSITION: Position,
+    ExecutorType.DCA: Dca,
+    ExecutorType.XEMM: Xemm,
+}
 
 
 def mended(type_: ExecutorType, engines: Any) -> Any:

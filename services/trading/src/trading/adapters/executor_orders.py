@@ -60,8 +60,17 @@ def in_flight(placed: Placed) -> Any:
     return order
 
 
+def asked(order_id: str, wanted: Wanted, now: float) -> Any:
+    """The engine's form of an order of which nothing is known but that it is wanted."""
+    return _unplaced(order_id, wanted, now, _module().OrderState.PENDING_CREATE)
+
+
 def never_left(order_id: str, wanted: Wanted, now: float) -> Any:
     """The engine's form of an order that was refused before it left."""
+    return _unplaced(order_id, wanted, now, _module().OrderState.FAILED)
+
+
+def _unplaced(order_id: str, wanted: Wanted, now: float, state: Any) -> Any:
     module, common = _module(), _common()
     return module.InFlightOrder(
         client_order_id=order_id,
@@ -71,7 +80,7 @@ def never_left(order_id: str, wanted: Wanted, now: float) -> Any:
         amount=wanted.amount,
         price=wanted.price or NOTHING,
         creation_timestamp=now,
-        initial_state=module.OrderState.FAILED,
+        initial_state=state,
     )
 
 

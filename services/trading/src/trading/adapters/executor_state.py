@@ -17,6 +17,8 @@ from typing import Any
 from contracts.trading import ExecutorType
 from pydantic import JsonValue
 
+from trading.adapters.executor_orders import Wanted, never_left
+
 COMMON = ("_status", "close_type", "_current_retries", "_held_position_orders")
 KEPT: Mapping[ExecutorType, tuple[str, ...]] = {
     ExecutorType.POSITION: (
@@ -64,10 +66,14 @@ def captured(type_: ExecutorType, executor: Any) -> dict[str, JsonValue]:
 
 
 def restore(type_: ExecutorType, executor: Any, state: Mapping[str, JsonValue], orders: Mapping[str, Any]) -> None:
-    """Put an executor into a captured state; `orders` are the engine's orders by client order id."""
+    """Put an executor into a captured state; `orders` are the engine's orders by client order id.
+
+    An order it knows that is not among them never left: to its class it is one that failed.
+    """
+    known = _Known(orders, executor.config)
     for name in (*COMMON, *KEPT[type_]):
         if name in state:
-            setattr(executor, name, _decoded(state[name], orders))
+            setattr(executor, name, _decoded(state[name], known))
     if "entry_price" in state:
         executor.config.entry_price = Decimal(str(state["entry_price"]))
 
@@ -96,7 +102,20 @@ def _encoded(value: Any) -> JsonValue:
             raise TypeError(msg)
 
 
-def _decoded(kept: Any, orders: Mapping[str, Any]) -> Any:
+class _Known(dict[str, Any]):
+    """The engine's orders by client order id. One that is missing never left."""
+
+    def __init__(self, orders: Mapping[str, Any], config: Any) -> None:
+        super().__init__(orders)
+        self._config = config
+
+    def __missing__(self, order_id: str) -> Any:
+        market = getattr(self._config, "buying_market", self._config)
+        wanted = Wanted(market.connector_name, market.trading_pair, "BUY", "LIMIT", Decimal(0), None, "OPEN")
+        return never_left(order_id, wanted, self._config.timestamp)
+
+
+def _decoded(kept: Any, orders: _Known) -> Any:
     classes = _classes()
     match kept:
         case list():
@@ -111,7 +130,7 @@ def _decoded(kept: Any, orders: Mapping[str, Any]) -> Any:
             return {_decoded(key, orders): _decoded(each, orders) for key, each in pairs}
         case {"$order": id_, "known": known}:
             tracked = classes["TrackedOrder"](order_id=id_)
-            tracked.order = orders.get(id_) if known else None
+            tracked.order = orders[id_] if known else None
             return tracked
         case {"$level": fields}:
             return classes["GridLevel"](**{name: _decoded(each, orders) for name, each in fields.items()})

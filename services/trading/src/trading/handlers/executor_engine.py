@@ -59,7 +59,7 @@ class LiveExecutor(Ended, Protocol):
         """Ask it to end."""
 
     def tell(self, kind: str, order: Placed | None, order_id: str, wanted: Wanted) -> None:
-        """Tell it what happened to an order."""
+        """Tell it what happened to an order: created, filled, completed, cancelled, failed or lost."""
 
 
 class ExecutorEngine(Protocol):

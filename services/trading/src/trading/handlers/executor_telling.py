@@ -18,7 +18,7 @@ class Listener(Protocol):
     """Who is told."""
 
     def tell(self, kind: str, order: Placed | None, order_id: str, wanted: Wanted) -> None:
-        """What happened to an order: created, filled, completed, cancelled or failed."""
+        """What happened to an order: created, filled, completed, cancelled, failed or lost."""
 
 
 async def tell(executor: Listener, orders: OrderBook) -> None:
@@ -48,20 +48,26 @@ async def tell(executor: Listener, orders: OrderBook) -> None:
 def _tell_of(executor: Listener, orders: OrderBook, order_id: str, followed: Followed, found: Picture | None) -> None:
     if found is None:
         if followed.refused:
-            kind = News.CANCELLED if followed.withdrawn.is_set() else News.FAILED
-            executor.tell(kind.value, None, order_id, followed.wanted)
+            kind = News.CANCELLED.value if followed.withdrawn.is_set() else _failed(followed)
+            executor.tell(kind, None, order_id, followed.wanted)
             orders.leave(order_id)
         return
     kinds = [kind for kind, _ in news(found, followed.seen)]
     if kinds and kinds[-1].final and not orders.ended(order_id, found):
         kinds.pop()
     for kind in kinds:
-        executor.tell(kind.value, shown(found), order_id, followed.wanted)
+        told = _failed(followed) if kind is News.FAILED else kind.value
+        executor.tell(told, shown(found), order_id, followed.wanted)
     followed.seen = told_of(found, followed.seen)
     if kinds and kinds[-1] is News.FAILED:
         orders.doubt(order_id, followed.seen)
     elif kinds and kinds[-1].final:
         orders.leave(order_id)
+
+
+def _failed(followed: Followed) -> str:
+    """What to say of an order that failed: one that an interrupted process asked for, and that never was, is lost."""
+    return "lost" if followed.key is None and not followed.seen.created else News.FAILED.value
 
 
 def undo(orders: OrderBook, found: Picture) -> None:
