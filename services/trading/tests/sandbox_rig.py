@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 from trading.adapters.session import EngineSession
@@ -25,6 +25,7 @@ class Sandbox:
     port: int
     replay: str = ""
     process: subprocess.Popen[bytes] | None = None
+    command: ClassVar[tuple[str, ...]] = ("-m", "sandbox_exchange")
 
     @property
     def url(self) -> str:
@@ -39,7 +40,7 @@ class Sandbox:
             "SANDBOX_EXCHANGE_SEED": "7",
             "SANDBOX_EXCHANGE_REPLAY_CSV": self.replay,
         }
-        self.process = subprocess.Popen([sys.executable, "-m", "sandbox_exchange"], env=environment)  # noqa: ASYNC220
+        self.process = subprocess.Popen([sys.executable, *self.command], env=environment)  # noqa: ASYNC220
         async with asyncio.timeout(60):
             while not await self.answers():  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.05)
