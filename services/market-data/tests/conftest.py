@@ -18,8 +18,7 @@ from engine_kit.engine import Engine
 from engine_kit.venue import Venue
 from market_data.adapters.candles import EngineCandles
 from market_data.adapters.loading import Loading
-
-ADMIN = "test-admin"
+from sandbox_admin_token import ADMIN
 
 
 @pytest.fixture(scope="module")

@@ -19,8 +19,7 @@ from market_data.adapters.loading import Loading
 from market_data.adapters.order_books import EngineMarkets
 from market_data.handlers.books import OrderBooks
 from market_data.handlers.feeds import Feeds
-
-from conftest import ADMIN
+from sandbox_admin_token import ADMIN
 
 DEPTHS = {"binance": "/api/v3/depth", "binance_perpetual": "/fapi/v1/depth"}
 PAIR = "BTC-USDT"

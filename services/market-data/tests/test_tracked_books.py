@@ -19,8 +19,8 @@ from market_data.adapters.order_books import EngineMarkets
 from market_data.handlers.books import OrderBooks
 from market_data.handlers.feeds import Feeds
 from market_data.handlers.tracked_books import TrackedBooks
+from sandbox_admin_token import ADMIN
 
-ADMIN = "test-admin"
 BTC, ETH = "BTC-USDT", "ETH-USDT"
 
 
