@@ -19,6 +19,7 @@ from trading.adapters.push import Push
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+CANCEL_SECONDS = 0.2
 BALANCES_SECONDS, BALANCES_BLIND_SECONDS = 120.0, 10.0
 """How often balances are read while the user stream tells of changes, and while it is down."""
 MARKET_SECONDS = 1800.0
@@ -58,11 +59,15 @@ class Upkeep:
     async def stop(self) -> None:
         """End all tasks and close the stream."""
         tasks, self._tasks = self._tasks, []
-        for task in tasks:
-            task.cancel()
+        running = set(tasks)
+        while running:
+            for task in running:
+                # Not once: the engine's user streams swallow a cancellation that comes while they clean up, and go on.
+                task.cancel()
+            _, running = await asyncio.wait(running, timeout=CANCEL_SECONDS)
         for task in tasks:
             with contextlib.suppress(asyncio.CancelledError, *ENGINE_ERRORS):
-                await task
+                task.result()
         self._push.up = False
         with contextlib.suppress(*ENGINE_ERRORS):
             await self._connector._user_stream_tracker.stop()
