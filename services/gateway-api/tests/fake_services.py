@@ -30,6 +30,16 @@ HISTORY = {
     "data": [],
     "pagination": {"limit": 100, "has_more": False, "next_cursor": None, "current_cursor": None, "filters": HISTORY_FILTERS},
 }
+UNKNOWN_ORDER = {
+    **dict.fromkeys(("order_id", "account_name", "connector_name", "trading_pair", "trade_type", "order_type"), "x"),
+    **dict.fromkeys(("price", "exchange_order_id", "executor_id"), None),
+    **dict.fromkeys(("since", "created_at", "updated_at"), "2026-11-23T12:00:00+00:00"),
+    "amount": "1",
+    "filled_amount": "0",
+    "acknowledged": False,
+    "action": "submit",
+    "reason": "no answer",
+}
 TOKEN = {"token": "BTC", "units": 1.0, "price": 60000.0, "value": 60000.0, "available_units": 1.0}
 
 FLATTENED = {
@@ -81,7 +91,7 @@ ANSWERS: dict[str, Any] = {
     "SearchTrades": PAGE,
     "SearchFundingPayments": PAGE,
     "GetPositions": {"page": PAGE, "last_known": []},
-    "GetReconciliation": PAGE,
+    "GetReconciliation": PAGE | {"unknown_orders": [UNKNOWN_ORDER], "unknown_orders_count": 1},
     "ReadPositionMode": {"position_mode": "ONEWAY"},
     "SetPositionMode": {"account": "master_account", "connector": "binance"},
     "SetLeverage": {"account": "master_account", "connector": "binance"},

@@ -70,11 +70,14 @@ async def test_several_nouns_in_one_question(http: httpx.AsyncClient, services: 
     }
     services.answers["SearchExecutors"] = PAGE
     query = """{ trades(tradeTypes: [BUY]) { totalCount } positions(accountNames: ["a"]) { nodes { amount } lastKnown }
-        reconciliation { totalCount } executors(where: {status: RUNNING}) { totalCount } openOrders { totalCount }
+        reconciliation { totalCount unknownOrders { action amount since } unknownOrdersCount }
+        executors(where: {status: RUNNING}) { totalCount } openOrders { totalCount }
         fundingPayments { totalCount } portfolio { accountName token units } accounts }"""
     answer = await asked(http, query)
     assert "errors" not in answer
     assert answer["data"]["portfolio"] == [{"accountName": "a", "token": "BTC", "units": "1.5"}]
+    unknown = {"action": "submit", "amount": "1", "since": "2026-11-23T12:00:00+00:00"}
+    assert answer["data"]["reconciliation"] == {"totalCount": 0, "unknownOrders": [unknown], "unknownOrdersCount": 1}
     assert answer["data"]["positions"] == {"nodes": [], "lastKnown": []}
     sent = [each.message for each in services.sent]
     assert SearchTrades(trade_types=(Side.BUY,)) in sent

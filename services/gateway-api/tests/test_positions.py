@@ -100,7 +100,7 @@ async def test_the_position_mode_is_the_sessions(http: httpx.AsyncClient, servic
 async def test_differences_are_filtered(http: httpx.AsyncClient, services: FakeServices) -> None:
     asked = {"account_names": ["a", "b"], "status": "OPEN", "limit": 5, "trading_pairs": "BTC-USDT"}
     response = await http.get("/trading/reconciliation", params=asked)
-    assert (response.status_code, response.json()) == (200, PAGE)
+    assert (response.status_code, response.json()) == (200, services.answers["GetReconciliation"])
     assert services.last.message == GetReconciliation(
         limit=5, account_names=("a", "b"), trading_pairs=("BTC-USDT",), status=DifferenceStatus.OPEN
     )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
+from typing import Any
 
 from contracts.message import Metadata
 from contracts.trading import OrderType, SessionReconciled
+from contracts.trading.reconciliation import GetReconciliation
 from rig import Rig
+from trading.handlers.position_queries import PositionQueries
 
 
 async def test_killed_between_intent_and_submit_the_order_fails_and_is_never_sent(rig: Rig) -> None:
@@ -62,13 +66,27 @@ async def test_a_submit_whose_answer_was_lost_is_found_before_the_settle_time(ri
     assert len(rig.exchange.submits) == 1
 
 
+async def report(rig: Rig, **filters: Any) -> dict[str, Any]:
+    """The report on reconciliation."""
+    queries = PositionQueries(rig.log, None)  # type: ignore[arg-type]
+    found: dict[str, Any] = json.loads(await queries.reconciliation(GetReconciliation(**filters), Metadata()))
+    assert found["unknown_orders_count"] == len(found["unknown_orders"])
+    return found
+
+
 async def test_a_submit_that_never_arrived_fails_only_after_the_settle_time(rig: Rig) -> None:
     await rig.start()
     rig.exchange.submit_faults = ["lose_request"]
     began = asyncio.get_running_loop().time()
     order_id = await rig.place()
     await rig.status(order_id, "UNKNOWN")
+    [unknown] = (await report(rig))["unknown_orders"]
+    assert (unknown["order_id"], unknown["action"], unknown["acknowledged"]) == (order_id, "submit", False)
+    assert unknown["reason"]
+    assert unknown["created_at"] <= unknown["since"]
+    assert (await report(rig, account_names=("somebody_else",)))["unknown_orders_count"] == 0
     await rig.status(order_id, "FAILED")
+    assert (await report(rig))["unknown_orders"] == []
     assert asyncio.get_running_loop().time() - began >= rig.around.pace.settle
     assert len(rig.exchange.submits) == 1
 

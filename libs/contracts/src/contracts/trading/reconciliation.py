@@ -91,6 +91,13 @@ class GetReconciliation(Query):
     `{"difference_id", "account_name", "connector_name", "trading_pair", "side", "status", "filled_amount", "external_amount",
     "held_before", "exchange_amount", "difference", "unexplained", "entry_price", "reasons", "executions", "last_trades",
     "external_trades", "trades_listed", "exchange_time", "since", "read_at", "settled_at"}`; numbers are decimal text.
+
+    Beside `data` and `pagination`, `unknown_orders_count` and `unknown_orders`: the orders whose outcome is not proven
+    now, those nothing was heard of the longest first, at most `limit`, whatever cursor and `status`: `{"order_id",
+    "account_name", "connector_name", "trading_pair", "trade_type", "order_type", "amount", "price", "filled_amount",
+    "exchange_order_id", "executor_id", "acknowledged", "action", "reason", "since", "created_at", "updated_at"}`.
+    `acknowledged`: the exchange once told that it has it; `action` (submit or cancel), `reason` and
+    `since` are those of OrderOutcomeUnknown.
     """
 
     context: ClassVar[str] = "trading"

@@ -10,7 +10,7 @@ from contracts.trading import GetPositions, PositionSide, SearchFundingPayments
 from contracts.trading.reconciliation import DifferenceReason, DifferenceStatus, GetReconciliation
 from strawberry.types import Info
 
-from gateway_api.graphql.context import Context, asked, connection
+from gateway_api.graphql.context import Context, asked, connection, rows
 from gateway_api.graphql.pages import Connection, PageInfo
 
 for _kind in (PositionSide, DifferenceReason, DifferenceStatus):
@@ -69,6 +69,43 @@ class PositionDifference:
     settled_at: datetime | None
 
 
+@strawberry.type(description="An order of which it is not proven what the exchange did, with what is known of it.")
+class UnknownOrder:
+    """An order."""
+
+    order_id: str
+    account_name: str
+    connector_name: str
+    trading_pair: str
+    trade_type: str
+    order_type: str
+    amount: Decimal
+    price: Decimal | None
+    filled_amount: Decimal
+    exchange_order_id: str | None
+    executor_id: str | None
+    acknowledged: bool
+    action: str
+    reason: str | None
+    since: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@strawberry.type(
+    name="PositionDifferenceConnection",
+    description="A page of differences, and the unknown orders, those nothing was heard of the longest first.",
+)
+class ReconciliationConnection:
+    """A page."""
+
+    nodes: list[PositionDifference]
+    page_info: PageInfo
+    total_count: int
+    unknown_orders: list[UnknownOrder]
+    unknown_orders_count: int
+
+
 @strawberry.type(description="A funding payment; negative when the account paid.")
 class FundingPayment:
     """A payment."""
@@ -105,7 +142,7 @@ class PositionQueries:
         page = connection(found["page"], Position)
         return PositionConnection(**vars(page), last_known=found["last_known"])
 
-    @strawberry.field(description="Positions that the exchange had otherwise than our executions explain, newest first.")
+    @strawberry.field(description="Positions that the exchange had otherwise than our executions explain; unknown orders.")
     async def reconciliation(
         self,
         info: Info[Context, None],
@@ -115,11 +152,14 @@ class PositionQueries:
         connector_names: list[str] | None = None,
         trading_pairs: list[str] | None = None,
         status: DifferenceStatus | None = None,
-    ) -> Connection[PositionDifference]:
+    ) -> ReconciliationConnection:
         """REST: GET /trading/reconciliation."""
         names = {"account_names": account_names, "connector_names": connector_names, "trading_pairs": trading_pairs}
         query = asked(GetReconciliation, limit=first, cursor=after, status=status, **names)
-        return await info.context.page(query, PositionDifference)
+        found = await info.context.ask(query)
+        page, unknown = connection(found, PositionDifference), rows(found["unknown_orders"], UnknownOrder)
+        count = found["unknown_orders_count"]
+        return ReconciliationConnection(**vars(page), unknown_orders=unknown, unknown_orders_count=count)
 
     @strawberry.field(description="Funding paid and received, newest first.")
     async def funding_payments(

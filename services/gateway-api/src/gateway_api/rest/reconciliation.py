@@ -27,7 +27,7 @@ Cursor = Annotated[str | None, Query(max_length=4096, description="`pagination.n
 @router.get(
     "/reconciliation",
     response_model=DifferencePage,
-    summary="Differences of positions",
+    summary="Differences of positions, and unknown orders",
     responses=CURSOR_INVALID,
 )
 async def get_reconciliation(
@@ -40,7 +40,9 @@ async def get_reconciliation(
     limit: Rows = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """Every position that the exchange had otherwise than our executions explain, open and settled, with its evidence."""
+    """Every position that the exchange had otherwise than our executions explain, open and settled, and every order of
+    unproven outcome, with the evidence.
+    """
     query = GetReconciliation(
         limit=limit,
         cursor=cursor,

@@ -38,8 +38,34 @@ class PositionDifference(BaseModel):
     settled_at: str | None
 
 
+class UnknownOrder(BaseModel):
+    """An order of which it is not proven what the exchange did, with what is known of it; amounts are decimal text."""
+
+    order_id: str
+    account_name: str
+    connector_name: str
+    trading_pair: str
+    trade_type: str
+    order_type: str
+    amount: str
+    price: str | None
+    filled_amount: str
+    exchange_order_id: str | None
+    executor_id: str | None
+    acknowledged: bool = Field(description="The exchange once told that it has the order.")
+    action: str = Field(description="What has no proven outcome: `submit` or `cancel`.", examples=["submit"])
+    reason: str | None = Field(description="Why it is not proven.")
+    since: str | None = Field(description="When it became unknown.")
+    created_at: str
+    updated_at: str
+
+
 class DifferencePage(BaseModel):
-    """A page of differences, newest first."""
+    """A page of differences, newest first, and the orders that are unknown now."""
 
     data: list[PositionDifference]
     pagination: Pagination
+    unknown_orders_count: int = Field(description="Of the accounts, connectors and pairs asked for.")
+    unknown_orders: list[UnknownOrder] = Field(
+        description="Those nothing was heard of the longest first, at most `limit`, whatever the cursor and the state."
+    )
