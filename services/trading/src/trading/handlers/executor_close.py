@@ -59,18 +59,9 @@ class Closing:
         for each in self._orders.pictures.values():
             executor.refresh(shown(each))
         reason = "; ".join(filter(None, (reason, self._unvalued()))) or None
-        ended = executor.close_type or self._unsaid(wish())
+        # A class that was asked to stop and had no prices to step by may not have said why it ends.
+        ended = executor.close_type or (CloseType.FAILED if wish().stop is None else CloseType.EARLY_STOP)
         return self._summed_up(executor, reason, ended, keep=_kept(executor, wish()))
-
-    def _unsaid(self, state: Executor) -> CloseType:
-        """How it ended, where its class does not say: one that was asked to stop may have had no prices to step by, and the
-        engine's XEMM never says that it has bought on one market and sold on the other.
-        """
-        if state.stop is not None:
-            return CloseType.EARLY_STOP
-        traded = {(each.placed.connector, each.placed.trading_pair) for each in self._orders.pictures.values() if fills([each])}
-        both = self._created.executor_type in PAIRED and len(traded) > 1
-        return CloseType.COMPLETED if both else CloseType.FAILED
 
     async def _look_at_all(self, state: Executor) -> None:
         for order_id in state.orders:
