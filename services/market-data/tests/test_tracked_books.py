@@ -13,7 +13,6 @@ from contracts.market_data import GetOrderBook, MarketNotFound
 from contracts.message import Metadata
 from contracts.rejections import Unavailable
 from contracts.tracked_books import AddTradingPair, DiagnoseOrderBooks, RemoveTradingPair, RestartOrderBooks
-from hummingbot.core.data_type.order_book_row import OrderBookRow
 from market_data.adapters.loading import Loading
 from market_data.adapters.order_books import EngineMarkets
 from market_data.handlers.books import OrderBooks
@@ -163,6 +162,9 @@ async def test_a_crossed_or_empty_book_is_not_served_and_read_anew(
     rig: Rig, bids: list[float], asks: list[float], told: str
 ) -> None:
     await rig.book()
+    # Not before the engine is loaded: it would keep its logger class for the whole process.
+    from hummingbot.core.data_type.order_book_row import OrderBookRow
+
     await rig.fault(kind="error_before", endpoint="depth", status=500)
     book = rig.engine_book(BTC)
     # A snapshot of the future: no update of the exchange mends it.

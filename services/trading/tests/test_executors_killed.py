@@ -182,7 +182,9 @@ async def progress(venue: KilledVenue, executor_id: str, name: str) -> list[Any]
 async def result(venue: KilledVenue, name: str, executor_id: str) -> tuple[Any, ...]:
     """How it ended, checked against the exchange's own books."""
     closed = await (keeps if name in KEEPING else agrees)(venue, executor_id)
-    figures = (closed.net_pnl_quote, closed.net_pnl_pct, closed.cum_fees_quote, closed.filled_amount_quote)
+    # What is kept is told at the price of the moment it ended in: its fills are compared, not what they are worth.
+    worth = () if name in KEEPING else (closed.net_pnl_quote, closed.net_pnl_pct)
+    figures = (*worth, closed.cum_fees_quote, closed.filled_amount_quote)
     return (closed.close_type, *figures, await venue.executions(executor_id))
 
 

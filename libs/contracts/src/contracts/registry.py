@@ -10,7 +10,7 @@ from typing import get_args
 from contracts import accounts, market_data, market_feeds, rates, tracked_books, trading, vault
 from contracts.message import Command, Event, Message, Query, Reply, Update
 from contracts.rejections import Rejection, Unavailable
-from contracts.trading import reconciliation
+from contracts.trading import funding, reconciliation
 
 _TRADING = tuple(importlib.import_module(f"{trading.__name__}.{each.name}") for each in pkgutil.iter_modules(trading.__path__))
 MODULES: tuple[ModuleType, ...] = (accounts, vault, *_TRADING, market_data, market_feeds, rates, tracked_books)
@@ -24,7 +24,7 @@ CONTEXT_EVENTS: dict[str, tuple[type[Event], ...]] = {
         *get_args(reconciliation.DifferenceEvent),
         *get_args(trading.ExecutorEvent),
         *get_args(trading.HoldEvent),
-        trading.FundingPaid,
+        *get_args(funding.FundingEvent),
         *get_args(trading.RiskEvent),
     ),
 }
