@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -172,29 +173,32 @@ async def test_executors(target: Target, trader: str, notes: set[str]) -> None:
         assert await held() == []
 
 
+SUBSCRIPTIONS: list[Callable[[Any], Awaitable[str]]] = [
+    lambda socket: socket.subscribe_executors(filters={"account_name": "nobody"}),
+    lambda socket: socket.subscribe_executor_detail("no_such_executor"),
+    lambda socket: socket.subscribe_executor_summary(),
+    lambda socket: socket.subscribe_performance(),
+    lambda socket: socket.subscribe_positions(),
+    lambda socket: socket.subscribe_executor_logs("no_such_executor"),
+]
+
+
 async def test_the_socket_of_executors(target: Target, notes: set[str]) -> None:
-    async with connected(target) as client, client.ws.executors() as opened:
-        socket: Any = Called(opened, notes)
-        assert socket.connection_id
-        assert not socket.closed
-        assert (await socket.ping())["type"] == "pong"
-        subscribed = [
-            await socket.subscribe_executors(filters={"account_name": "nobody"}),
-            await socket.subscribe_executor_detail("no_such_executor"),
-            await socket.subscribe_executor_summary(),
-            await socket.subscribe_performance(),
-            await socket.subscribe_positions(),
-            await socket.subscribe_executor_logs("no_such_executor"),
-        ]
-        waiting = set(subscribed)
-        while waiting:
-            received = await socket.receive()
-            assert received["type"] != "error", received
-            waiting.discard(received.get("subscription_id"))
-        for each in subscribed:
-            await socket.unsubscribe(each)
-        await socket.close()
-        assert socket.closed
+    """One subscription on each: the client takes whatever comes next for the answer to a second one."""
+    for subscribe in SUBSCRIPTIONS:
+        async with asyncio.timeout(60), connected(target) as client, client.ws.executors() as opened:
+            socket: Any = Called(opened, notes)
+            assert socket.connection_id
+            assert not socket.closed
+            assert (await socket.ping())["type"] == "pong"
+            subscribed = await subscribe(socket)
+            received: dict[str, Any] = {}
+            while received.get("subscription_id") != subscribed:
+                received = await socket.receive()
+                assert received["type"] != "error", received
+            await socket.unsubscribe(subscribed)
+            await socket.close()
+            assert socket.closed
 
 
 def test_no_method_is_left_out(notes: set[str]) -> None:

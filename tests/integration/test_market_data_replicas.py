@@ -39,8 +39,9 @@ def asked(api: httpx.Client, pair: str, route: str = "order-book", **more: Any) 
 
 
 def feeds(api: httpx.Client) -> dict[str, str]:
-    """The replica of each running feed."""
-    told: dict[str, dict[str, Any]] = api.get("/market-data/active-feeds").json()
+    """The replica of each running feed; none while a replica that stands still leaves the question unanswered."""
+    answer = api.get("/market-data/active-feeds")
+    told: dict[str, dict[str, Any]] = answer.json() if answer.status_code == 200 else {}
     return {name: entry.get("replica", "") for name, entry in told.items()}
 
 

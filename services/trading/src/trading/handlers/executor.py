@@ -27,7 +27,7 @@ from trading.handlers.executor_fees import Fees
 from trading.handlers.executor_figures import figures, sampled
 from trading.handlers.executor_leverage import set_leverage
 from trading.handlers.executor_orders import Followed, OrderBook, shown, unsent, wanted_of
-from trading.handlers.executor_posts import Post
+from trading.handlers.executor_posts import Post, listed
 from trading.handlers.executor_telling import tell
 from trading.handlers.live import stored
 from trading.views.executor_figures import Sample
@@ -138,6 +138,8 @@ class Performance:
     async def _built(self, created: ExecutorCreated, orders: OrderBook) -> LiveExecutor | None:
         """The engine's object; None when its class refuses the configuration, which closes a new executor."""
         sessions = {name: post.live.exchange for name, post in self._posts.items()}
+        for market in created.markets:
+            await listed(sessions[market.connector], market)
         try:
             return self._engine.executor(created, sessions, orders.place, orders.cancel)
         except ExecutorConfigInvalid as refused:

@@ -11,8 +11,9 @@ from typing import Any, Protocol
 
 from contracts.message import Metadata
 from contracts.rejections import Rejection, Unavailable
-from contracts.trading import CancelOrder, CancelRequested, OrderAccepted, PlaceOrder
+from contracts.trading import CancelOrder, CancelRequested, Market, OrderAccepted, PlaceOrder
 
+from trading.handlers.exchange import ExchangeSession
 from trading.handlers.live import Live
 
 logger = logging.getLogger(__name__)
@@ -63,3 +64,12 @@ class Post:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(given_up.wait(), pause)
         return False
+
+
+async def listed(exchange: ExchangeSession, market: Market) -> None:
+    """Have the rules of a market's pair. Unavailable while the exchange does not list it, as while it is halted."""
+    if market.trading_pair not in exchange.trading_rules:
+        await exchange.reread_rules()
+    if market.trading_pair not in exchange.trading_rules:
+        msg = f"'{market.connector}' does not list {market.trading_pair} now"
+        raise Unavailable(msg, retry_after=5)
