@@ -22,6 +22,8 @@ FRESH_SECONDS = 300
 BIGGEST = Decimal("1E+30")
 """Above this the engine means 'no limit' (its sentinel is 1E+56, with 1E-56 for increments)."""
 
+PERPETUAL = "PERPETUAL"
+
 ONE_LISTING = frozenset({"binance", "binance_perpetual"})
 """Connectors whose pairs and rules are one public answer: asked once, its thousands of rows are read in a thread."""
 
@@ -81,9 +83,16 @@ async def load_own(connector: Any) -> Market:
 async def _one_listing(connector: Any) -> Market:
     listing = await asked(connector._make_trading_rules_request())
     connector._initialize_trading_pair_symbols_from_exchange_info(listing)
-    symbols = await asked(connector.trading_pair_symbol_map())
+    # The engine leaves out what is halted; orders, positions and payments of it are still to be understood.
+    symbols = remembered(_named(listing), await asked(connector.trading_pair_symbol_map()))
     rules = await asyncio.to_thread(lambda: asyncio.run(connector._format_trading_rules(listing)))
     return _market({rule.trading_pair: rule for rule in rules}, symbols)
+
+
+def _named(listing: Any) -> dict[str, str]:
+    """The pair of every symbol of an `exchangeInfo`, traded or not; of contracts, of the perpetual ones."""
+    rows = [row for row in listing["symbols"] if row.get("contractType", PERPETUAL) == PERPETUAL]
+    return {row["symbol"]: f"{row['baseAsset']}-{row['quoteAsset']}" for row in rows}
 
 
 async def _listed(connector: Any) -> Market:
