@@ -99,9 +99,8 @@ async def perform(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> Callable[[S
     monkeypatch.setattr(running, "STEP_SECONDS", 0.01)
     await execute(log, EXECUTOR, executor_stream("e1"), Create(executor_id="e1", created=CREATED), Metadata())
     fence = await log.raise_fence("session.main.binance")
-    live = SimpleNamespace(
-        measures=SimpleNamespace(stepped=lambda _late: None), exchange=SimpleNamespace(), heard={}, held=lambda: True
-    )
+    exchange = SimpleNamespace(trading_rules={"BTC-USDT": None})
+    live = SimpleNamespace(measures=SimpleNamespace(stepped=lambda _late: None), exchange=exchange, heard={}, held=lambda: True)
     posts = {"binance": Post(live, SimpleNamespace())}  # type: ignore[arg-type]
     return lambda engine: Performance(log, engine, posts, fence, "here")  # type: ignore[arg-type]
 
