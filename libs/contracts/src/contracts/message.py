@@ -104,6 +104,9 @@ class Event(Message):
 class Query(Message):
     """A question, answered with bytes by the owning service. It changes nothing."""
 
+    repeatable: ClassVar[bool] = True
+    """Whether it may be asked again while it is not answered, because that costs little."""
+
 
 class Update(Message):
     """The state of something live, told on core NATS while somebody wants it: never stored, lost when nobody listens."""

@@ -48,4 +48,6 @@ class RestartOrderBooks(_Book, Query):
     A pair that does not come back is named under `error` and keeps no other away.
     """
 
+    repeatable: ClassVar[bool] = False
+
     connector: str

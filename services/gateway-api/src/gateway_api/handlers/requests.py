@@ -13,6 +13,8 @@ from contracts.rejections import Unavailable
 from contracts.trading import GetSession
 from service_kit.bus import NoAnswer, NoResponders, Response
 
+from gateway_api.handlers.repeated_questions import ask_twice
+
 
 class Messenger(Protocol):
     """The bus, as far as the gateway needs it."""
@@ -61,8 +63,12 @@ class Requests:
 
     async def _ask(self, query: Query, metadata: Metadata, timeout: float = 10) -> Response:
         subject = naming.query_subject(type(query))
+
+        def ask(seconds: float) -> Awaitable[Response]:
+            return self._messenger.request(subject, query, metadata, seconds)
+
         try:
-            return await self._messenger.request(subject, query, metadata, timeout)
+            return await (ask_twice(ask, timeout) if query.repeatable else ask(timeout))
         except NoResponders as nobody:
             msg = f"The {query.context} service is not running"
             raise Unavailable(msg, retry_after=nobody.retry_after) from nobody
