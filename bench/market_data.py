@@ -14,11 +14,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
-import aiohttp
 import httpx
 import uvloop
 from hummingbus.embedded.ports import free_port
@@ -26,13 +24,13 @@ from hummingbus.embedded.ports import free_port
 from bench import book_updates
 from bench.gateway import ORDERS_A_SECOND, open_sessions
 from bench.load import Sample, paced, request, saturate
+from bench.market_listeners import CONNECTIONS, MARKET, READS_A_SECOND
 from bench.processes import cpu_seconds, memory_bytes, pids
 from bench.report import ROOT, Figures, show, table
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
 
-CONNECTIONS = 16
 ROUNDS = 3
-MARKET = {"connector_name": "binance", "trading_pair": "BTC-USDT"}
+ACCOUNTS = 3
 READS: Mapping[str, Mapping[str, Any]] = {
     "prices": {"connector_name": "binance", "trading_pairs": ["BTC-USDT"]},
     "order-book": MARKET,
@@ -40,14 +38,8 @@ READS: Mapping[str, Mapping[str, Any]] = {
 }
 """Route and body; 10 levels, 500 candles."""
 
-READS_BESIDE = 500
-"""Requests a second for the order book, beside the subscribers, while orders are placed."""
-
 WINDOW = 10.5
 """Seconds in which the engine's limiter counts orders."""
-
-AT_ONCE = 50
-"""Sockets opened at the same time."""
 
 
 def measure(seconds: float = 3.0, subscribers: int = 1000) -> Figures:
@@ -60,9 +52,9 @@ def measure(seconds: float = 3.0, subscribers: int = 1000) -> Figures:
         try:
             eventually(_answers(port), "the baseline answers")
             reads = uvloop.run(_reads(stack, port, baseline.pid, seconds))
-            (account,) = open_sessions(stack, 1)
-            alone = uvloop.run(_alone(stack, account, max(seconds, 10)))
-            beside = uvloop.run(_beside(stack, account, max(seconds, 10), subscribers))
+            accounts = open_sessions(stack, ACCOUNTS)
+            alone = uvloop.run(_alone(stack, accounts, max(seconds, 20)))
+            beside = uvloop.run(_beside(stack, accounts, max(seconds, 20), subscribers))
             books = asyncio.run(book_updates.measure(exchange))
         finally:
             baseline.terminate()
@@ -98,100 +90,77 @@ async def _read(port: int, name: str, known: dict[str, int], seconds: float) -> 
     return {**sample.figures(), "cpu_us": spent}
 
 
-async def _alone(stack: Stack, account: str, seconds: float) -> Figures:
+async def _alone(stack: Stack, accounts: list[str], seconds: float) -> Figures:
     await asyncio.sleep(WINDOW)
-    return (await _orders(stack, account, seconds)).figures()
+    return (await _orders(stack, accounts, seconds)).figures()
 
 
-async def _orders(stack: Stack, account: str, seconds: float) -> Sample:
-    """Places orders near the top of the book, as many as the limiter lets one account."""
+async def _orders(stack: Stack, accounts: list[str], seconds: float) -> Sample:
+    """Places orders near the top of the book, as many as the limiter lets these accounts."""
     async with httpx.AsyncClient(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=60) as client:
         best = (await client.post("/market-data/order-book", json=MARKET)).json()["bids"][0]["price"]
-    order = {"account_name": account, **MARKET, "trade_type": "BUY", "amount": "0.001", "order_type": "LIMIT"}
-    body = json.dumps({**order, "price": f"{best * 0.999:.2f}"}).encode()
-    prepared = request("POST", "/trading/orders", USERNAME, PASSWORD, body)
-    return await paced(stack.port, lambda _: prepared, connections=4, rate=ORDERS_A_SECOND, seconds=seconds)
+    order = {**MARKET, "trade_type": "BUY", "amount": "0.001", "order_type": "LIMIT", "price": f"{best * 0.999:.2f}"}
+    bodies = [json.dumps({**order, "account_name": account}).encode() for account in accounts]
+    prepared = cycle([request("POST", "/trading/orders", USERNAME, PASSWORD, body) for body in bodies])
+    rate = ORDERS_A_SECOND * len(accounts)
+    return await paced(stack.port, lambda _: next(prepared), connections=8, rate=rate, seconds=seconds)
 
 
-@dataclass
-class _Heard:
-    """What subscribers got: seconds from when market-data looked until a frame was there, and what they were too slow for."""
+class _Listeners:
+    """Subscribers and readers in a process of their own."""
 
-    lags: list[float] = field(default_factory=list)
-    dropped: int = 0
-    counting: bool = False
+    def __init__(self, stack: Stack, count: int) -> None:
+        command = [sys.executable, "-m", "bench.market_listeners", str(stack.port), str(count)]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def frame(self, text: str) -> None:
-        now = time.time()
-        if not self.counting or '"order_book"' not in text:
-            return
-        frame = json.loads(text)
-        self.lags.append(now - frame["timestamp"])
-        self.dropped += frame.get("dropped", 0)
+    async def ask(self, line: str | None = None) -> Figures:
+        """The answer to a line; without one, what it says when all are there."""
+        return await asyncio.to_thread(self._asked, line)
+
+    def _asked(self, line: str | None) -> Figures:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        if line is not None:
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+        told: Figures = json.loads(self._process.stdout.readline())
+        return told
+
+    def close(self) -> None:
+        """End them."""
+        self._process.communicate()
 
 
-async def _beside(stack: Stack, account: str, seconds: float, subscribers: int) -> Figures:
+async def _beside(stack: Stack, accounts: list[str], seconds: float, subscribers: int) -> Figures:
     """Subscribers and reads while orders are placed."""
-    heard, known = _Heard(), pids(stack)
+    known = pids(stack)
     before = memory_bytes(known)
-    async with AsyncExitStack() as leaving:
-        session = await leaving.enter_async_context(
-            aiohttp.ClientSession(auth=aiohttp.BasicAuth(USERNAME, PASSWORD), connector=aiohttp.TCPConnector(limit=0))
-        )
-        places = asyncio.Semaphore(AT_ONCE)
-        tasks = [asyncio.create_task(_subscribe(stack, session, heard, places)) for _ in range(subscribers)]
-        opened = await asyncio.gather(*tasks)
-        listening = [asyncio.create_task(_listen(socket, heard)) for socket in opened]
+    listeners = _Listeners(stack, subscribers)
+    try:
+        await listeners.ask()
         await asyncio.sleep(WINDOW)
-        streamed = await _streamed(stack, account, seconds, heard, known)
-        book = read("order-book")
+        streamed = await _streamed(stack, accounts, seconds, listeners, known)
         await asyncio.sleep(WINDOW)
-        reading = asyncio.create_task(
-            paced(stack.port, lambda _: book, connections=CONNECTIONS, rate=READS_BESIDE, seconds=seconds)
-        )
-        loaded = (await _orders(stack, account, seconds)).figures()
-        await reading
+        await listeners.ask(f"read {seconds}")
+        loaded = (await _orders(stack, accounts, seconds)).figures()
         after = memory_bytes(known)
-        for task in listening:
-            task.cancel()
+    finally:
+        listeners.close()
     memory = {"before": before["gateway-api"], "after": after["gateway-api"]}
     orders = {f"beside {subscribers:,} subscribers": streamed.pop("orders")}
-    orders[f"... and {READS_BESIDE} reads a second"] = loaded
+    orders[f"... and {READS_A_SECOND} reads a second"] = loaded
     return {"orders": orders, "subscribers": {"count": subscribers, **streamed, "memory": memory}}
 
 
-async def _streamed(stack: Stack, account: str, seconds: float, heard: _Heard, known: dict[str, int]) -> Figures:
+async def _streamed(stack: Stack, accounts: list[str], seconds: float, listeners: _Listeners, known: dict[str, int]) -> Figures:
     """Figures of what the subscribers get while the book changes with each order."""
-    before, began, heard.counting = cpu_seconds(known), time.perf_counter(), True
-    orders = await _orders(stack, account, seconds)
-    elapsed, lags, heard.counting = time.perf_counter() - began, sorted(heard.lags), False
+    before, began = cpu_seconds(known), time.perf_counter()
+    await listeners.ask("count")
+    orders = await _orders(stack, accounts, seconds)
+    elapsed, heard = time.perf_counter() - began, await listeners.ask("tell")
     spent = {name: round((after - before[name]) / elapsed, 3) for name, after in cpu_seconds(known).items()}
-    return {
-        "orders": orders.figures(),
-        "frames_per_second": round(len(lags) / elapsed, 1),
-        "lag_p50_ms": round(1000 * lags[len(lags) // 2], 1),
-        "lag_p99_ms": round(1000 * lags[len(lags) * 99 // 100], 1),
-        "dropped": heard.dropped,
-        "cores": spent,
-    }
-
-
-async def _subscribe(
-    stack: Stack, session: aiohttp.ClientSession, heard: _Heard, places: asyncio.Semaphore
-) -> aiohttp.ClientWebSocketResponse:
-    async with places:
-        socket = await session.ws_connect(f"{stack.url}/ws/market-data", compress=0)
-        await socket.receive()
-        wanted = {"connector": "binance", "trading_pair": "BTC-USDT", "depth": 10, "update_interval": 0.25}
-        await socket.send_json({"action": "subscribe", "type": "order_book", **wanted})
-        while json.loads((await socket.receive()).data)["type"] != "order_book":
-            pass
-        return socket
-
-
-async def _listen(socket: aiohttp.ClientWebSocketResponse, heard: _Heard) -> None:
-    async for message in socket:
-        heard.frame(message.data)
+    frames = heard.pop("frames")
+    return {"orders": orders.figures(), "frames_per_second": round(frames / elapsed, 1), **heard, "cores": spent}
 
 
 def _answers(port: int) -> Callable[[], bool]:
@@ -232,7 +201,7 @@ def tables(figures: Figures) -> str:
         f"The engine takes in {books['per_second']:,} book updates a second ({books['changes']} levels each) on one core, from "
         f"JSON text to the book: {books['cpu_us']} µs of processor time an update."
     )
-    placing = "Placing orders with one account, alone and beside it:"
+    placing = "Placing orders with three accounts, alone and beside it:"
     return "\n\n".join((conditions, table((*columns, "server µs"), reads), told, ingested, placing, table(columns, orders)))
 
 

@@ -99,20 +99,17 @@ def test_a_tail_counts_what_it_does_not_hold_any_more() -> None:
 
 async def test_many_watchers_are_told_a_few_at_a_time() -> None:
     """What else is to be done gets its turn in between, and who left meanwhile is not told."""
-    source, watches = Source(good_for=3600), Watches()
+    source, watches, first = Source(good_for=3600), Watches(), News()
     told: list[int] = []
-    everybody = [watches.watch("k", source.read, 0, lambda number=number: told.append(number)) for number in range(100)]  # type: ignore[misc]
+    one = watches.watch("k", source.read, 0, first)
+    others = [watches.watch("k", source.read, 0, lambda number=number: told.append(number)) for number in range(100)]  # type: ignore[misc]
+    await first.wait()
+    others[99].close()
     turns: list[int] = []
-    async with asyncio.timeout(DEADLINE):
-        while not told:
-            await asyncio.sleep(0)
-        everybody[99].close()
-        while len(told) < 99:
-            turns.append(len(told))
-            await asyncio.sleep(0)
-    assert max(after - before for before, after in pairwise([*turns, len(told)])) <= FEW
-    for _ in range(10):
+    for _ in range(100):
+        turns.append(len(told))
         await asyncio.sleep(0)
+    assert max(after - before for before, after in pairwise(turns)) <= FEW
     assert told == list(range(99))
-    for each in everybody[:99]:
+    for each in (one, *others[:99]):
         each.close()
