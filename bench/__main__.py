@@ -1,4 +1,4 @@
-"""`python -m bench [gateway candles eventlog idle executors stored_executors market_data dead_exchange recovery]`: runs all, or those named.
+"""`python -m bench [gateway candles eventlog ...]`: runs all benchmarks, or those named (the keys of BENCHMARKS).
 
 Writes `bench/RESULTS.md`.
 Figures of benchmarks that are not run again are kept, each with the date and commit it was measured at.
