@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from contracts.rejections import Unavailable
 from contracts.trading import CloseType, ExecutorStatus, ExecutorType, OrderStatus
 from engine_kit.engine import Engine
 from engine_kit.venue import Venue
@@ -186,3 +187,13 @@ async def test_a_dca_places_the_level_again_whose_order_failed() -> None:
         await dca.step()
     assert [(each.price, each.amount) for each in asked[dca._executor.n_levels :]] == [(first.price, first.amount)]
     assert dca._executor._open_orders[0].order_id == f"o{len(asked)}"
+
+
+async def test_an_xemm_waits_while_a_rate_is_not_known() -> None:
+    """A rate that cannot be renewed is taken away: the executor crashed on it, for it reckons fees in the base token."""
+    asked: list[Wanted] = []
+    xemm = built(ExecutorType.XEMM, asked)
+    await xemm.begin()
+    with pytest.raises(Unavailable, match="No rate of"):
+        await xemm.step()
+    assert (asked, xemm.status) == ([], ExecutorStatus.RUNNING)

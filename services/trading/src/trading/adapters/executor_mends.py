@@ -204,7 +204,10 @@ class Xemm(ENGINES):  # type: ignore[misc]
         return found
 
     async def update_prices_and_tx_costs(self) -> None:
-        """The maker's price in its own quote token."""
+        """The maker's price in its own quote token. Unavailable while a rate that costs are reckoned with is not known."""
+        for market in (self.config.buying_market, self.config.selling_market):
+            if self.rate_oracle.get_pair_rate(market.trading_pair) is None:
+                raise Unavailable(f"No rate of {market.trading_pair} is known")
         await super().update_prices_and_tx_costs()
         rate = await self.get_quote_asset_conversion_rate()
         if rate is None:
