@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import candles, dead_exchange, eventlog_append, executors, gateway, idle, market_data, recovery, stored_executors
+from bench import candles, eventlog_append, executors, gateway, idle, market_data, recovery, silent_market, stored_executors
 from bench.report import Figures, surroundings
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ BENCHMARKS = {
     "executors": Benchmark("Live executors", executors.measure, executors.tables),
     "stored_executors": Benchmark("Stored executors", stored_executors.measure, stored_executors.tables),
     "market_data": Benchmark("Market data", market_data.measure, market_data.tables),
-    "dead_exchange": Benchmark("Beside a dead exchange", dead_exchange.measure, dead_exchange.tables),
+    "silent_market": Benchmark("Beside a silent market", silent_market.measure, silent_market.tables),
     "recovery": Benchmark("Recovery after kill -9", recovery.measure, recovery.tables),
 }
 

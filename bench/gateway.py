@@ -18,7 +18,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,7 +31,7 @@ from contracts.trading import SearchOrders
 from hummingbus.embedded.ports import free_port
 from trading.views.paging import Place, write_cursor
 
-from bench.load import Sample, paced, request, saturate
+from bench.load import Sample, paced, post, request, saturate
 from bench.processes import cpu_seconds, pids
 from bench.report import ROOT, Figures, show, table
 from bench.stages import between, look
@@ -84,16 +84,12 @@ class Options:
 
 def search(**filters: Any) -> bytes:
     """The request of a page of orders."""
-    return _post("/trading/orders/search", {"limit": PAGE, **filters})
-
-
-def _post(path: str, body: Mapping[str, Any]) -> bytes:
-    return request("POST", path, USERNAME, PASSWORD, json.dumps(body).encode())
+    return post("/trading/orders/search", {"limit": PAGE, **filters})
 
 
 def _order(account: str) -> bytes:
     order = {"account_name": account, "connector_name": "binance", "trading_pair": "BTC-USDT", "trade_type": "BUY"}
-    return _post("/trading/orders", {**order, "amount": "0.001", "order_type": "LIMIT", "price": "20000"})
+    return post("/trading/orders", {**order, "amount": "0.001", "order_type": "LIMIT", "price": "20000"})
 
 
 async def trading_database(stack: Stack) -> asyncpg.Connection[asyncpg.Record]:
@@ -139,7 +135,7 @@ def pages(rows: int) -> dict[str, tuple[bytes, Callable[[], bytes]]]:
 async def reads(stack: Stack, bare_port: int, bare_pid: int, options: Options) -> Figures:
     """Figures of the baseline and of every reading route, by name."""
     own = pids(stack)
-    listed, state = request("GET", "/accounts/", USERNAME, PASSWORD), _post("/portfolio/state", {})
+    listed, state = request("GET", "/accounts/", USERNAME, PASSWORD), post("/portfolio/state", {})
     measured: dict[str, tuple[int, dict[str, int], Callable[[], bytes]]] = {
         "bare granian + Starlette": (bare_port, {"bare": bare_pid}, lambda: listed),
         "GET /accounts/": (stack.port, own, lambda: listed),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
+
+from tests.stack import PASSWORD, USERNAME
 
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length:"
@@ -21,6 +24,11 @@ def request(method: str, path: str, user: str, password: str, body: bytes | None
     if body is None:
         return f"{head}\r\n".encode()
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def post(path: str, body: Mapping[str, Any]) -> bytes:
+    """The bytes of a POST by the stack's user."""
+    return request("POST", path, USERNAME, PASSWORD, json.dumps(body).encode())
 
 
 @dataclass

@@ -23,7 +23,7 @@ from hummingbus.embedded.ports import free_port
 
 from bench import book_updates
 from bench.gateway import ORDERS_A_SECOND, open_sessions
-from bench.load import Sample, paced, request, saturate
+from bench.load import Sample, paced, post, saturate
 from bench.market_listeners import CONNECTIONS, MARKET, READS_A_SECOND
 from bench.processes import cpu_seconds, memory_bytes, pids
 from bench.report import ROOT, Figures, show, table
@@ -65,7 +65,7 @@ def measure(seconds: float = 3.0, subscribers: int = 1000) -> Figures:
 
 def read(name: str) -> bytes:
     """The request of one of READS."""
-    return request("POST", f"/market-data/{name}", USERNAME, PASSWORD, json.dumps(READS[name]).encode())
+    return post(f"/market-data/{name}", READS[name])
 
 
 async def _reads(stack: Stack, port: int, pid: int, seconds: float) -> Figures:
@@ -100,8 +100,7 @@ async def _orders(stack: Stack, accounts: list[str], seconds: float) -> Sample:
     async with httpx.AsyncClient(base_url=stack.url, auth=(USERNAME, PASSWORD), timeout=60) as client:
         best = (await client.post("/market-data/order-book", json=MARKET)).json()["bids"][0]["price"]
     order = {**MARKET, "trade_type": "BUY", "amount": "0.001", "order_type": "LIMIT", "price": f"{best * 0.999:.2f}"}
-    bodies = [json.dumps({**order, "account_name": account}).encode() for account in accounts]
-    prepared = cycle([request("POST", "/trading/orders", USERNAME, PASSWORD, body) for body in bodies])
+    prepared = cycle([post("/trading/orders", {**order, "account_name": account}) for account in accounts])
     rate = ORDERS_A_SECOND * len(accounts)
     return await paced(stack.port, lambda _: next(prepared), connections=8, rate=rate, seconds=seconds)
 

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 import uvloop
 
-from bench.load import paced, request
+from bench.load import paced, post
 from bench.report import Figures
 from tests.stack import PASSWORD, USERNAME
 
@@ -59,7 +59,7 @@ class Heard:
 
 
 async def _listening(port: int, count: int) -> None:
-    heard, book = Heard(), request("POST", "/market-data/order-book", USERNAME, PASSWORD, json.dumps(MARKET).encode())
+    heard, book = Heard(), post("/market-data/order-book", MARKET)
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(USERNAME, PASSWORD), connector=connector) as session:
         places = asyncio.Semaphore(AT_ONCE)

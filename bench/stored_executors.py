@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +21,7 @@ from contracts.trading import SearchExecutors
 from trading.views.paging import Place, write_cursor
 
 from bench.gateway import trading_database
-from bench.load import request, saturate
+from bench.load import post, request, saturate
 from bench.processes import cpu_seconds, pids
 from bench.report import Figures, show, table
 from tests.canary.stored import installation
@@ -145,7 +144,7 @@ def requests(count: int) -> dict[str, Callable[[], bytes]]:
 
 
 def _search(**filters: Any) -> bytes:
-    return request("POST", "/executors/search", USERNAME, PASSWORD, json.dumps({"limit": PAGE, **filters}).encode())
+    return post("/executors/search", {"limit": PAGE, **filters})
 
 
 def _get(path: str) -> bytes:
