@@ -2,8 +2,8 @@
 
 For a while the exchange takes every request for one pair's book and candles and answers none, and many ask for them. The book
 of another pair of another exchange and the funding of another contract are read at a steady rate before and meanwhile, in one
-run. Both are answered by market-data, nothing from the gateway's copies. (The sandbox's two exchanges are one process: it cannot
-be silent about one of them as a whole.)
+run. Both are answered by market-data, nothing from the gateway's copies. (The sandbox's two exchanges are one process: it
+cannot be silent about one of them as a whole.)
 """
 
 from __future__ import annotations
@@ -90,7 +90,8 @@ def tables(figures: Figures) -> str:
     ]
     told = (
         f"{RATE} requests a second of each kind, all answered by market-data; meanwhile {ASKING} clients ask for the book "
-        f"and candles of a market about which the exchange answers nothing; it left {figures['unanswered']} requests unanswered."
+        "and candles of a market about which the exchange answers nothing; "
+        f"it left {figures['unanswered']} requests unanswered."
     )
     return "\n\n".join((told, table(("", "alone p50 ms", "p99 ms", "refused", "beside p50 ms", "p99 ms", "refused"), rows)))
 
