@@ -5,7 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from contracts.accounts import ListAccounts
+from contracts.message import Message, Metadata
+from contracts.rejections import Unavailable
+from contracts.tracked_books import RestartOrderBooks
 from gateway_api.handlers.repeated_questions import ask_twice
+from gateway_api.handlers.requests import Requests
 from service_kit.bus import NoAnswer, NoResponders, Response
 
 QUIET = 0.05
@@ -50,18 +55,18 @@ async def test_what_a_replica_keeps_to_itself_another_one_answers() -> None:
 
 
 async def test_a_slow_answer_counts_when_the_second_question_reaches_nobody() -> None:
+    refused = asyncio.Event()
+
     async def slow(timeout: float) -> Response:
         if timeout < 60:
+            refused.set()
             msg = "nobody"
             raise NoResponders(msg)
-        await second.wait()
+        await refused.wait()
         return Response(200, b"slow")
 
-    second = asyncio.Event()
-    asking = asyncio.ensure_future(ask_twice(slow, 60, QUIET))
-    await asyncio.sleep(2 * QUIET)
-    second.set()
-    assert (await asking).body == b"slow"
+    assert (await ask_twice(slow, 60, QUIET)).body == b"slow"
+    assert refused.is_set()
 
 
 @pytest.mark.parametrize("failure", [NoResponders("nobody"), NoAnswer("away")])
@@ -82,3 +87,24 @@ async def test_a_question_with_little_time_is_asked_once() -> None:
     with pytest.raises(NoAnswer):
         await ask_twice(replicas.ask, QUIET, QUIET)
     assert replicas.asked == [QUIET]
+
+
+class Standing:
+    """A messenger whose first replica stands still."""
+
+    def __init__(self) -> None:
+        self.replicas = Replicas(None, Response(200, b"second"))
+
+    async def request(self, _subject: str, _message: Message, _metadata: Metadata, timeout: float) -> Response:
+        return await self.replicas.ask(timeout)
+
+
+async def test_queries_are_asked_again() -> None:
+    assert (await Requests(Standing(), quiet=QUIET).query(ListAccounts(), Metadata(), timeout=60)).body == b"second"
+
+
+async def test_a_query_that_begins_much_work_is_asked_once() -> None:
+    standing, restart = Standing(), RestartOrderBooks(connector="binance")
+    with pytest.raises(Unavailable):
+        await Requests(standing, quiet=QUIET).query(restart, Metadata(), timeout=4 * QUIET)
+    assert standing.replicas.asked == [4 * QUIET]

@@ -16,7 +16,7 @@ QUIET = 7.0
 """Seconds without an answer after which a question is asked again: longer than NATS needs to miss two pings."""
 
 
-async def ask_twice(ask: Callable[[float], Awaitable[Response]], timeout: float, quiet: float = QUIET) -> Response:
+async def ask_twice(ask: Callable[[float], Awaitable[Response]], timeout: float, quiet: float) -> Response:
     """What `ask` gives within `timeout` seconds, asked a second time after `quiet` of them. Raises what the last one raises."""
     if timeout <= quiet:
         return await ask(timeout)

@@ -13,7 +13,7 @@ from contracts.rejections import Unavailable
 from contracts.trading import GetSession
 from service_kit.bus import NoAnswer, NoResponders, Response
 
-from gateway_api.handlers.repeated_questions import ask_twice
+from gateway_api.handlers.repeated_questions import QUIET, ask_twice
 
 
 class Messenger(Protocol):
@@ -47,8 +47,12 @@ class LiveAnswers(Protocol):
 class Requests:
     """Sends queries and commands to the service that owns them."""
 
-    def __init__(self, messenger: Messenger, copies: Copies | None = None, live: LiveAnswers | None = None) -> None:
+    def __init__(
+        self, messenger: Messenger, copies: Copies | None = None, live: LiveAnswers | None = None, quiet: float = QUIET
+    ) -> None:
+        """`quiet`: seconds without an answer after which a question is asked again."""
         self._messenger = messenger
+        self._quiet = quiet
         self._copies = copies
         self._live = live
 
@@ -68,7 +72,7 @@ class Requests:
             return self._messenger.request(subject, query, metadata, seconds)
 
         try:
-            return await (ask_twice(ask, timeout) if query.repeatable else ask(timeout))
+            return await (ask_twice(ask, timeout, self._quiet) if query.repeatable else ask(timeout))
         except NoResponders as nobody:
             msg = f"The {query.context} service is not running"
             raise Unavailable(msg, retry_after=nobody.retry_after) from nobody

@@ -38,21 +38,22 @@ class Telling:
 
     def __init__(self) -> None:
         self._waiting: dict[Watch[Any], None] = {}
-        self._begun = False
 
     def tell(self, watchers: Iterable[Watch[Any]]) -> None:
         """Tell them all, the first ones now. Needs a running loop."""
+        due = bool(self._waiting)
         self._waiting.update(dict.fromkeys(watchers))
-        if not self._begun:
+        if not due:
             self._turn()
 
     def _turn(self) -> None:
-        for watch in list(islice(self._waiting, FEW)):
+        few = list(islice(self._waiting, FEW))
+        for watch in few:
             del self._waiting[watch]
-            watch.tell()
-        self._begun = bool(self._waiting)
-        if self._begun:
+        if self._waiting:
             asyncio.get_running_loop().call_soon(self._turn)
+        for watch in few:
+            watch.tell()
 
 
 class Watches:
