@@ -67,6 +67,9 @@ class FixedBooks:
     def top(self, _connector: str, _pair: str) -> tuple[Decimal, Decimal]:
         return Decimal(49999), Decimal(50001)
 
+    def book(self, _connector: str, _pair: str) -> Any:
+        return SimpleNamespace(get_price_for_volume=lambda *_: SimpleNamespace(result_price=50000.0))
+
 
 class Rules:
     """As much of an engine connector as constructors and first steps ask for."""
@@ -85,6 +88,11 @@ class Rules:
         from hummingbot.core.data_type.common import OrderType as EngineOrderType
 
         return list(EngineOrderType)
+
+    def get_fee(self, **_order: Any) -> Any:
+        from hummingbot.core.data_type.trade_fee import AddedToCostTradeFee
+
+        return AddedToCostTradeFee(percent=Decimal("0.001"))
 
     def quantize_order_amount(self, trading_pair: str, amount: Decimal) -> Decimal:
         return amount.quantize(Decimal("0.00001"))

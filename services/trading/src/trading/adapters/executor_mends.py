@@ -205,14 +205,11 @@ class Xemm(ENGINES):  # type: ignore[misc]
 
     async def update_prices_and_tx_costs(self) -> None:
         """The maker's price in its own quote token. Unavailable while a rate that costs are reckoned with is not known."""
-        for market in (self.config.buying_market, self.config.selling_market):
-            if self.rate_oracle.get_pair_rate(market.trading_pair) is None:
-                raise Unavailable(f"No rate of {market.trading_pair} is known")
+        for pair in (self.maker_trading_pair, self.taker_trading_pair, self.quote_conversion_pair):
+            if self.rate_oracle.get_pair_rate(pair) is None:
+                raise Unavailable(f"No rate of {pair} is known")
         await super().update_prices_and_tx_costs()
-        rate = await self.get_quote_asset_conversion_rate()
-        if rate is None:
-            raise Unavailable(f"No rate of {self.quote_conversion_pair} is known")
-        self._maker_target_price *= rate
+        self._maker_target_price *= await self.get_quote_asset_conversion_rate()
 
     async def control_update_maker_order(self) -> None:
         """Cancel an order that is too far off; it is forgotten when it is off the book and executed nothing."""

@@ -116,7 +116,11 @@ class Closing:
             tries.update(rest.items())
             for each in wanted:
                 logger.warning(
-                    "executor %s left %s of %s; closing it", self._created.executor_id, each.amount, each.trading_pair
+                    "executor %s closes what is left by a %s of %s on %s",
+                    self._created.executor_id,
+                    each.side,
+                    each.amount,
+                    each.trading_pair,
                 )
                 self._orders.place(each, Role.OURS)
             await self._store()
