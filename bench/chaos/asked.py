@@ -45,11 +45,19 @@ def _asked(config: Mapping[str, Any]) -> dict[tuple[str, str], Decimal]:
 
 
 def _peak(case: Case, connector: str, side: str) -> Decimal:
-    """The most that its opening orders had executed or could execute together, less what a grid closed again."""
+    """The most that its opening orders had executed or could execute together, less what a grid closed again.
+
+    Where an account has one position of a contract, an executor that ends may close by an order that opens the other way, and,
+    when that was the first half of a round trip, trade the difference back: what such an order executed is off.
+    """
     changes: list[tuple[int, Decimal]] = []
     for where, order in case.orders:
         event = case.placed[order["clientOrderId"]]
-        if where != connector or order["side"] != side or event.fields["position_action"] != "OPEN":
+        if where != connector or event.fields["position_action"] != "OPEN":
+            continue
+        if order["side"] != side:
+            if case.type != "grid_executor":
+                changes.append((order["placed_at"], -order["executedQty"]))
             continue
         changes.append((order["placed_at"], order["origQty"]))
         if order["closed_at"] is not None:

@@ -35,7 +35,8 @@ class Story:
         self.funding = [{"symbol": "BTCUSDT", "tran": 9, "income": Decimal("-0.02"), "at": 3}]
         self.positions: dict[tuple[str, str], Decimal] = {}
         self.placed = {
-            id_: Happened("OrderPlaced", {"executor_id": "e1", "position_action": "OPEN"}) for id_ in ("open", "close")
+            id_: Happened("OrderPlaced", {"executor_id": "e1", "position_action": action})
+            for id_, action in (("open", "OPEN"), ("close", "CLOSE"))
         }
         shown = {
             "status": "TERMINATED",
@@ -108,6 +109,18 @@ def test_what_is_wrong_is_named(kind: str, spoil: Callable[[Story], object]) -> 
     story = Story()
     spoil(story)
     assert story.judged().wrong[kind]
+
+
+def test_a_round_trip_that_closes_is_no_duplicate() -> None:
+    """Off by an order that opens the other way and is larger by the least amount, and that amount back."""
+    story = Story()
+    for id_, side, at, amount in (("round", "SELL", 7, "0.012"), ("back", "BUY", 8, "0.002")):
+        order = story.order(id_, side, at, at) | {"origQty": Decimal(amount), "executedQty": Decimal(amount)}
+        story.orders.append(order)
+        story.placed[id_] = Happened("OrderPlaced", {"executor_id": "e1", "position_action": "OPEN"})
+    assert not story.judged().wrong["duplicate_orders"]
+    story.orders[-1] |= {"origQty": Decimal("0.05"), "executedQty": Decimal("0.05")}
+    assert story.judged().wrong["duplicate_orders"]
 
 
 def test_a_fee_in_base_leaves_less_to_sell_and_counts_once() -> None:
