@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import pairwise
 
 from gateway_api.domain.watched import Tail
-from gateway_api.handlers.watches import FEW, Reading, Watches
+from gateway_api.handlers.watches import Reading, Watches
 
 DEADLINE = 60
 
@@ -95,21 +94,3 @@ def test_a_tail_counts_what_it_does_not_hold_any_more() -> None:
     assert tail.since(5) == ((), 0)
     assert tail.since(4) == (("e",), 0)
     assert tail.since(1) == (("c", "d", "e"), 1)
-
-
-async def test_many_watchers_are_told_a_few_at_a_time() -> None:
-    """What else is to be done gets its turn in between, and who left meanwhile is not told."""
-    source, watches, first = Source(good_for=3600), Watches(), News()
-    told: list[int] = []
-    one = watches.watch("k", source.read, 0, first)
-    others = [watches.watch("k", source.read, 0, lambda number=number: told.append(number)) for number in range(100)]  # type: ignore[misc]
-    await first.wait()
-    others[99].close()
-    turns: list[int] = []
-    for _ in range(100):
-        turns.append(len(told))
-        await asyncio.sleep(0)
-    assert max(after - before for before, after in pairwise(turns)) <= FEW
-    assert told == list(range(99))
-    for each in (one, *others[:99]):
-        each.close()

@@ -19,7 +19,7 @@ from gateway_api.domain.feed import Feed
 from gateway_api.domain.live import Missed, State, anew, followed, same
 from gateway_api.domain.watched import Trouble
 from gateway_api.handlers.executor_feeds import trouble
-from gateway_api.handlers.watches import Telling, Watch
+from gateway_api.handlers.watches import Watch
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,6 @@ class LiveFeeds:
         self._bus = bus
         self._ask = ask
         self._clock = clock
-        self._telling = Telling()
         self._lives: dict[Feed, _Live] = {}
         self._asked: dict[Feed, tuple[float, int]] = {}
         bus.on_reconnect(self._reconnected)
@@ -89,9 +88,7 @@ class LiveFeeds:
     def _live(self, feed: Feed) -> _Live:
         live = self._lives.get(feed)
         if live is None:
-            live = self._lives[feed] = _Live(
-                feed, self._bus, self._ask, self._clock, self._telling, lambda: self._lives.pop(feed, None)
-            )
+            live = self._lives[feed] = _Live(feed, self._bus, self._ask, self._clock, lambda: self._lives.pop(feed, None))
         return live
 
     def _often(self, feed: Feed) -> bool:
@@ -112,16 +109,13 @@ class LiveFeeds:
 class _Live:
     """One feed: its copy, who wants it, and the task that says so."""
 
-    def __init__(
-        self, feed: Feed, bus: Bus, ask: Ask, clock: Callable[[], float], telling: Telling, over: Callable[[], object]
-    ) -> None:
+    def __init__(self, feed: Feed, bus: Bus, ask: Ask, clock: Callable[[], float], over: Callable[[], object]) -> None:
         self.version = 0
         self.value: State | Trouble | None = None
         self._feed = feed
         self._bus = bus
         self._ask = ask
         self._clock = clock
-        self._telling = telling
         self._over = over
         self._watchers: dict[Watch[State], int] = {}
         self._touched: dict[int, float] = {}
@@ -257,4 +251,5 @@ class _Live:
     def _show(self, value: State | Trouble) -> None:
         self.value = value
         self.version += 1
-        self._telling.tell(self._watchers)
+        for watch in self._watchers:
+            watch.tell()

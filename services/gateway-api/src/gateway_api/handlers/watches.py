@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Hashable, Iterable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, Protocol
 
 from contracts.rejections import Unavailable
@@ -20,9 +19,6 @@ from service_kit.supervisor import Crash, guarded
 from gateway_api.domain.watched import Trouble
 
 logger = logging.getLogger(__name__)
-
-FEW = 8
-"""Watchers told in one turn of the loop: less than a millisecond of sending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +29,10 @@ class Reading[T]:
     good_for: float = 0
 
 
-class Telling:
-    """Tells watchers of something new, FEW in a turn of the loop: whatever else is to be done gets its turn in between."""
-
-    def __init__(self) -> None:
-        self._waiting: dict[Watch[Any], None] = {}
-
-    def tell(self, watchers: Iterable[Watch[Any]]) -> None:
-        """Tell them all, the first ones now. Needs a running loop."""
-        due = bool(self._waiting)
-        self._waiting.update(dict.fromkeys(watchers))
-        if not due:
-            self._turn()
-
-    def _turn(self) -> None:
-        few = list(islice(self._waiting, FEW))
-        for watch in few:
-            del self._waiting[watch]
-        if self._waiting:
-            asyncio.get_running_loop().call_soon(self._turn)
-        for watch in few:
-            watch.tell()
-
-
 class Watches:
     """What is watched, by a key that names what is read and for whom."""
 
     def __init__(self) -> None:
-        self._telling = Telling()
         self._watched: dict[Hashable, _Watched[Any]] = {}
 
     def watch[T](
@@ -72,7 +44,7 @@ class Watches:
         """
         watched = self._watched.get(key)
         if watched is None:
-            watched = self._watched[key] = _Watched(read, self._telling, lambda: self._watched.pop(key, None))
+            watched = self._watched[key] = _Watched(read, lambda: self._watched.pop(key, None))
         return watched.join(interval, news)
 
     def changed(self) -> None:
@@ -104,7 +76,6 @@ class Watch[T]:
         self._next = 0.0
         self._skipped = 0
         self._told = False
-        self._closed = False
         self._later: asyncio.TimerHandle | None = None
 
     @property
@@ -123,14 +94,13 @@ class Watch[T]:
 
     def close(self) -> None:
         """Watch no more."""
-        self._closed = True
         if self._later is not None:
             self._later.cancel()
         self._watched.leave(self)
 
     def tell(self) -> None:
         """There may be a new state."""
-        if self._closed or self._heard == self._watched.version:
+        if self._heard == self._watched.version:
             return
         self._heard = self._watched.version
         if self._later is not None:
@@ -153,11 +123,10 @@ class Watch[T]:
 class _Watched[T]:
     """What is read, its state, and everyone who watches it."""
 
-    def __init__(self, read: Callable[[], Awaitable[Reading[T]]], telling: Telling, unwatched: Callable[[], object]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Reading[T]]], unwatched: Callable[[], object]) -> None:
         self.version = 0
         self.value: T | Trouble | None = None
         self._read = read
-        self._telling = telling
         self._unwatched = unwatched
         self._watchers: dict[Watch[T], None] = {}
         self._stale = False
@@ -191,7 +160,8 @@ class _Watched[T]:
                 self.version += 1
                 self.value = reading.value
             # Also when nothing is new: somebody may have joined, and `tell` knows who has heard of it.
-            self._telling.tell(self._watchers)
+            for watch in list(self._watchers):
+                watch.tell()
             await self._due(begun, reading.good_for)
 
     async def _reading(self) -> Reading[T]:
