@@ -61,7 +61,8 @@ class Heard:
 async def _listening(port: int, count: int) -> None:
     heard, book = Heard(), post("/market-data/order-book", MARKET)
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(auth=aiohttp.BasicAuth(USERNAME, PASSWORD), connector=connector) as session:
+    login = {"Authorization": aiohttp.encode_basic_auth(USERNAME, PASSWORD)}
+    async with aiohttp.ClientSession(headers=login, connector=connector) as session:
         places = asyncio.Semaphore(AT_ONCE)
         opened = await asyncio.gather(*(_subscribe(port, session, places) for _ in range(count)))
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(_listen(socket, heard)) for socket in opened]
