@@ -39,16 +39,21 @@ from contracts.trading import (
     ProveCredential,
     ReleaseSession,
     SearchOrders,
+    SessionReleased,
     SessionState,
 )
+from eventlog.execute import execute
 from eventlog.log import EventLog
 from fake_catalogue import FakeCatalogue
 from fake_exchange import FakeExchange
 from order_examples import request
+from service_kit.leases import Leases
 from service_kit.sealing import Sealer
 from service_kit.service import Service
 from service_kit.settings import ServiceSettings
 from trading import app
+from trading.domain.session import SESSION, Start
+from trading.handlers.live import session_stream
 from trading.settings import Settings
 
 KEY = b"k" * 32
@@ -229,6 +234,37 @@ async def test_a_release_reaches_the_session_through_another_replica(world: Worl
         released = await world.command(ReleaseSession(account=MAIN, connector="binance"), SessionState)
         assert released.state == "stopped"
     assert not any(session.running for session in world.exchange.sessions)
+
+
+async def test_a_start_recorded_after_a_release_is_released_too(world: World) -> None:
+    await world.credential(CredentialAdded, "binance", 1, "key")
+    await world.until_state("binance", "ready")
+    await world.replicas.pop(0).stop()
+    log, stream = EventLog(world.database_url, context="trading"), session_stream(MAIN, "binance")
+    await log.start()
+    lease = await Leases(world.accounts.bus, log, holder="slow").acquire("session", f"{MAIN}.binance")
+    assert lease is not None
+    await world.trading()
+
+    async def releases() -> int:
+        return sum(isinstance(each.event, SessionReleased) for each in await log.read(stream))
+
+    async def released_once() -> bool:
+        return await releases() == 1
+
+    async def released_again() -> bool:
+        return await releases() == 2
+
+    releasing = asyncio.create_task(world.command(ReleaseSession(account=MAIN, connector="binance"), SessionState))
+    try:
+        await world.until(released_once)
+        start = Start(account=MAIN, connector="binance", credential_version=1, holder="slow")
+        await execute(log, SESSION, stream, start, Metadata())
+        await world.until(released_again)
+    finally:
+        await lease.release()
+    assert (await releasing).state == "stopped"
+    await log.stop()
 
 
 async def test_connectors_and_proofs(world: World) -> None:

@@ -82,8 +82,7 @@ class Sessions:
         try:
             return await self._bus.command(command, SessionState, metadata, subject=subject)
         except NoResponders:
-            await record_release(self._around.log, command, metadata)
-        return await self._until_free(command.account, command.connector)
+            return await self._until_free(command, metadata)
 
     def post(self, account: str, connector: str) -> Post | None:
         """Where executors of an account send orders for a connector; None while that session takes none here."""
@@ -99,9 +98,14 @@ class Sessions:
         failures = self._supervisor.failures()
         return "; ".join(f"{name}: {reason}" for name, reason in failures.items()) or None
 
-    async def _until_free(self, account: str, connector: str) -> SessionState:
+    async def _until_free(self, command: ReleaseSession, metadata: Metadata) -> SessionState:
+        account, connector = command.account, command.connector
         deadline = asyncio.get_running_loop().time() + RELEASE_SECONDS
         while asyncio.get_running_loop().time() < deadline:
+            # Each time, as a command of its own: a replica that had the lease already may have recorded its start after the
+            # release, which voids it.
+            await record_release(self._around.log, command, metadata)
+            metadata = metadata.caused()
             lease = await self._around.leases.acquire("session", f"{account}.{connector}")
             if lease is not None:
                 await lease.release()
