@@ -68,7 +68,8 @@ def position(
 
 def grid(token: str, low: str, high: str, limit: str, connector: str = SPOT) -> Config:
     prices = {"start_price": low, "end_price": high, "limit_price": limit, "min_spread_between_orders": "0.01"}
-    # Every level earns beyond where the market began: nearer ones close at the price of whichever book was heard last.
+    # Levels that fill in the dip earn beyond where the market began: nearer ones close at the price of whichever book was
+    # heard last.
     barriers = {"take_profit": "0.013", "take_profit_order_type": "LIMIT"}
     # A level that earned is not opened again: its amount would depend on whether a fill or the book is heard first.
     amounts = {"total_amount_quote": "1000", "max_open_orders": 10, "order_frequency": 3600, "triple_barrier_config": barriers}

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -246,25 +247,19 @@ async def test_a_start_recorded_after_a_release_is_released_too(world: World) ->
     assert lease is not None
     await world.trading()
 
-    async def releases() -> int:
-        return sum(isinstance(each.event, SessionReleased) for each in await log.read(stream))
-
-    async def released_once() -> bool:
-        return await releases() == 1
-
-    async def released_again() -> bool:
-        return await releases() == 2
+    async def released(times: int) -> bool:
+        return sum(isinstance(each.event, SessionReleased) for each in await log.read(stream)) == times
 
     releasing = asyncio.create_task(world.command(ReleaseSession(account=MAIN, connector="binance"), SessionState))
     try:
-        await world.until(released_once)
+        await world.until(partial(released, 1))
         start = Start(account=MAIN, connector="binance", credential_version=1, holder="slow")
         await execute(log, SESSION, stream, start, Metadata())
-        await world.until(released_again)
+        await world.until(partial(released, 2))
     finally:
         await lease.release()
+        await log.stop()
     assert (await releasing).state == "stopped"
-    await log.stop()
 
 
 async def test_connectors_and_proofs(world: World) -> None:
