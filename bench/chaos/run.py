@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 from hummingbus.home import Home
+from hummingbus.stack.report import read_report
 
 from bench.chaos import page
 from bench.chaos.page import Report
@@ -25,12 +28,16 @@ SETTINGS = {"TRADING_RECONCILE_INTERVAL": "5", "GATEWAY_API_RATE_LIMIT": "0"}
 """Sessions look for what they missed more often than they would: the end of a round waits for that."""
 
 
-def played(seed: int, rounds: int, wanted: Wanted, replicas: int, reports: Path) -> Report:
-    """Play rounds; each tells how it went on standard output. Logs of a stack on which books differ are kept in `reports`."""
+def played(seed: int, rounds: int, wanted: Wanted, replicas: int, reports: Path, first: int = 0) -> Report:
+    """Play rounds from number `first` on; each tells how it went on standard output.
+
+    Logs of a stack on which books differ are kept in `reports`, with what each task of trading waited for.
+    """
     done: list[Round] = []
     recoveries: dict[str, Recoveries] = {}
     while len(done) < rounds:
-        numbers = range(len(done), min(len(done) + ON_ONE_STACK, rounds))
+        begun = first + len(done)
+        numbers = range(begun, min(begun + ON_ONE_STACK, first + rounds))
         with prepared(HUMMINGBUS_TRADING_REPLICAS=str(replicas), **SETTINGS) as stack:
             links = Links(stack)
             with links.laid(stack):
@@ -38,8 +45,11 @@ def played(seed: int, rounds: int, wanted: Wanted, replicas: int, reports: Path)
                 try:
                     done += asyncio.run(_on(stack, links, seed, numbers, wanted, replicas, recoveries))
                 finally:
-                    if len(done) < numbers.stop or not done[-1].good:
-                        shutil.copytree(Home(stack.home).logs, reports / f"logs-s{seed}r{len(done)}", dirs_exist_ok=True)
+                    if first + len(done) < numbers.stop or not done[-1].good:
+                        _tell_stacks(stack)
+                        shutil.copytree(
+                            Home(stack.home).logs, reports / f"logs-s{seed}r{first + len(done)}", dirs_exist_ok=True
+                        )
         # A run of hours may be ended early: what was played is told.
         page.write(Report(seed, wanted, replicas, done, recoveries), reports)
     return Report(seed, wanted, replicas, done, recoveries)
@@ -64,6 +74,15 @@ async def _on(
         known = into.setdefault(harm, Recoveries())
         known.times, known.ready = known.times + found.times, known.ready + found.ready
     return done
+
+
+def _tell_stacks(stack: Stack) -> None:
+    report = read_report(Home(stack.home))
+    processes = [each.process() for each in (report.programs if report else ()) if each.name.startswith("trading")]
+    for process in processes:
+        if process is not None:
+            process.send_signal(signal.SIGUSR1)
+    time.sleep(2)  # until they are written
 
 
 def _tell(done: Round) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,13 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hummingbus.__main__ import app
 from hummingbus.commands.up import why_not
 from hummingbus.embedded.ports import free_port
-from hummingbus.home import Home
+from hummingbus.home import AlreadyLocked, Home, locked
 from hummingbus.stack.report import ProgramReport, StackReport, read_report
 from typer.testing import CliRunner, Result
 
@@ -86,6 +88,27 @@ def test_a_killed_stack_counts_as_down(home: Home, stack: subprocess.Popen[bytes
     assert home.lock.read_text() == str(stack.pid), "the stale file is there"
     assert run("status").exit_code == 3
     assert run("down").exit_code == 0
+
+
+def test_looking_whether_a_stack_runs_does_not_keep_one_from_starting(home: Home) -> None:
+    home.lock.touch()
+    with home.lock.open() as looking, ThreadPoolExecutor(1) as other:
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        starting = other.submit(_locked_once, home)
+        with pytest.raises(TimeoutError):
+            starting.result(0.1)
+        fcntl.flock(looking, fcntl.LOCK_UN)
+        assert starting.result(5) == os.getpid()
+
+
+def test_a_second_supervisor_is_refused(home: Home) -> None:
+    with locked(home.lock), pytest.raises(AlreadyLocked), locked(home.lock):
+        pass
+
+
+def _locked_once(home: Home) -> int | None:
+    with locked(home.lock):
+        return home.supervisor()
 
 
 def test_a_failed_start_names_the_service_the_reason_and_its_log(home: Home) -> None:

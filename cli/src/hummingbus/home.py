@@ -5,13 +5,18 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from hummingbus.embedded.postgres_binaries import SHARED_STATE
 from hummingbus.embedded.process import SystemUser
+
+LOOK_SECONDS = 0.005
+"""More than it takes to look whether a lock is held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +136,29 @@ def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
     """Hold the lock file, with our pid in it; the system frees it when we die. Raises AlreadyLocked unless `wait`."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     with os.fdopen(descriptor, "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise AlreadyLocked(str(path)) from error
+        while not _taken(file, wait=wait):
+            if not _only_looked_at(file):
+                raise AlreadyLocked(str(path))
+            time.sleep(LOOK_SECONDS)
         file.truncate(0)
         file.write(str(os.getpid()))
         file.flush()
         yield
+
+
+def _taken(file: IO[str], *, wait: bool) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _only_looked_at(file: IO[str]) -> bool:
+    """Whether nobody owns the lock: `Home.supervisor` shares it for as long as it looks, which must not refuse an owner."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import uvloop
 
+from service_kit.stacks import tell_stacks
 from service_kit.supervisor import Crash, backoff, guarded
 from service_kit.telemetry import configure_logs
 
@@ -40,6 +41,7 @@ async def _serve(service: Service) -> int:
     loop = asyncio.get_running_loop()
     for each in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(each, asked.set)
+    loop.add_signal_handler(signal.SIGUSR1, tell_stacks)
     starting = asyncio.create_task(_started(service))
     stopping = asyncio.create_task(asked.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
