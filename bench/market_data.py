@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 import uvloop
 from hummingbus.embedded.ports import free_port
+from hummingbus.embedded.process import give_way
 
 from bench import book_updates
 from bench.gateway import ORDERS_A_SECOND, open_sessions
@@ -110,7 +111,16 @@ class _Listeners:
 
     def __init__(self, stack: Stack, count: int) -> None:
         command = [sys.executable, "-m", "bench.market_listeners", str(stack.port), str(count)]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # They stand for other machines: what they do with a frame is not to keep this one from anything.
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            preexec_fn=give_way,  # noqa: PLW1509 - there is only this thread yet
+        )
 
     async def ask(self, line: str | None = None) -> Figures:
         """The answer to a line; without one, what it says when all are there."""

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hummingbus.embedded.process import Program, StartFailed, Stuck
+from hummingbus.embedded.process import NICENESS, Program, StartFailed, Stuck
 from hummingbus.home import Home
 from hummingbus.stack.log_file import KEPT, LogFile
 from hummingbus.stack.report import ProgramReport, StackReport, end_leftovers, read_report, write_report
@@ -142,6 +142,15 @@ async def test_what_depends_on_a_program_waits_for_its_provision(home: Home) -> 
     async with supervised(home, [[replace(fake(home, "store"), provision=provision)], [fake(home, "user")]]):
         await until(all_ready(home))
         assert len(tries) == 3
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares out the processors by session")
+@pytest.mark.parametrize(("background", "niceness"), [(False, 0), (True, NICENESS)])
+def test_a_program_in_the_background_gives_way_as_a_session(home: Home, background: bool, niceness: int) -> None:
+    script = "import os; print(os.nice(0), open('/proc/self/autogroup').read().split()[-1])"
+    program = replace(fake(home, "one", script), background=background)
+    told = subprocess.run(program.argv, stdout=subprocess.PIPE, check=True, text=True, **program.spawn_arguments()).stdout
+    assert told.split() == [str(niceness + os.nice(0)), str(niceness)]
 
 
 async def test_a_program_that_ignores_its_signal_is_killed(home: Home) -> None:

@@ -21,6 +21,7 @@ from gateway_api.handlers.limits import Logins, RateLimits
 from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.turns import Turns
 from gateway_api.handlers.watches import Watches
 from gateway_api.rest.application import Cors, application
 from gateway_api.rest.services import Gateway
@@ -70,7 +71,7 @@ def composed(shared: FakeServices, bucket: MemoryBucket, bounds: Bounds) -> ASGI
         repeats=Repeats(bucket, b"k" * 32),
         limits=RateLimits(1000, 1),
         logins=Logins(10, 900),
-        graph=Graph(requests, PageFeeds(requests, Watches())),
+        graph=Graph(requests, PageFeeds(requests, Watches(Turns()))),
         bounds=bounds,
     )
     return application(gateway, Cors(allow_origin_regex=LOCAL), Tracing("gateway-api"))

@@ -24,6 +24,7 @@ from gateway_api.handlers.limits import Logins, RateLimits
 from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.turns import Turns
 from gateway_api.handlers.watches import Watches
 from gateway_api.rest.application import Cors, application
 from gateway_api.rest.connection import Terms
@@ -127,7 +128,7 @@ async def served(
     streams: Sequence[Stream] = (),
 ) -> AsyncIterator[Served]:
     """Serves /ws/ticks, /ws/executors, /graphql and other addresses on a free port."""
-    services, metrics, watches, ticks = FakeServices(), Metrics(), Watches(), Ticks()
+    services, metrics, watches, ticks = FakeServices(), Metrics(), Watches(Turns()), Ticks()
     services.answers.update(answers)
     requests = Requests(services)
     gateway = Gateway(

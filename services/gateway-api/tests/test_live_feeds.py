@@ -19,6 +19,7 @@ from gateway_api.handlers import live_feeds
 from gateway_api.handlers.live_answers import LiveAnswers
 from gateway_api.handlers.live_feeds import LiveFeeds
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.turns import Turns
 from service_kit.bus import Bus, Response
 from telling import ASKED, BOOK, DEADLINE, MarketData, until
 
@@ -41,7 +42,7 @@ class Gateway:
         async def ask(query: WatchFeed, timeout: float) -> Response:
             return await asked.query(query, Metadata(), timeout=timeout)
 
-        self.feeds = LiveFeeds(self.bus, ask, lambda: asyncio.get_running_loop().time() + self.ahead)
+        self.feeds = LiveFeeds(self.bus, ask, Turns(), lambda: asyncio.get_running_loop().time() + self.ahead)
         self.requests = Requests(self.bus, live=LiveAnswers(self.feeds))
 
     async def ask(self, query: Query = QUERY) -> bytes:

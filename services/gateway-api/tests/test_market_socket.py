@@ -13,6 +13,7 @@ from contracts.rejections import Unavailable
 from gateway_api.domain.feed import Feed
 from gateway_api.handlers.live_feeds import LiveFeeds
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.turns import Turns
 from gateway_api.rest.market_socket import MarketStream
 from service_kit.bus import Bus
 from socket_server import Client, Served, connected, served
@@ -39,7 +40,7 @@ async def serving(url: str) -> AsyncIterator[tuple[Served, LiveFeeds]]:
     bus = Bus("gateway-api", url)
     await bus.start()
     asked = Requests(bus)
-    feeds = LiveFeeds(bus, lambda query, timeout: asked.query(query, Metadata(), timeout=timeout))
+    feeds = LiveFeeds(bus, lambda query, timeout: asked.query(query, Metadata(), timeout=timeout), Turns())
     try:
         async with served(streams=(MarketStream(feeds),)) as server:
             yield server, feeds

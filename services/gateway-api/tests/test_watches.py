@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from gateway_api.domain.watched import Tail
+from gateway_api.handlers.turns import Turns
 from gateway_api.handlers.watches import Reading, Watches
 
 DEADLINE = 60
@@ -39,7 +40,7 @@ class News:
 
 
 async def test_a_slow_watcher_learns_how_many_states_it_missed() -> None:
-    source, watches, slow, quick = Source(good_for=3600), Watches(), News(), News()
+    source, watches, slow, quick = Source(good_for=3600), Watches(Turns()), News(), News()
     one = watches.watch("k", source.read, 0, slow)
     two = watches.watch("k", source.read, 0, quick)
     for _ in range(5):
@@ -57,7 +58,7 @@ async def test_a_slow_watcher_learns_how_many_states_it_missed() -> None:
 
 
 async def test_a_watcher_is_told_no_more_often_than_it_wants_to_be() -> None:
-    source, watches, seldom, often = Source(good_for=3600), Watches(), News(), News()
+    source, watches, seldom, often = Source(good_for=3600), Watches(Turns()), News(), News()
     one = watches.watch("k", source.read, 3600, seldom)
     await seldom.wait()
     assert one.take() == (0, 0)
@@ -76,7 +77,7 @@ async def test_a_watcher_is_told_no_more_often_than_it_wants_to_be() -> None:
 
 
 async def test_who_joins_gets_a_fresh_state_also_when_nothing_changed() -> None:
-    source, watches, first, second = Source(good_for=3600), Watches(), News(), News()
+    source, watches, first, second = Source(good_for=3600), Watches(Turns()), News(), News()
     one = watches.watch("k", source.read, 60, first)
     await first.wait()
     two = watches.watch("k", source.read, 60, second)
@@ -94,3 +95,17 @@ def test_a_tail_counts_what_it_does_not_hold_any_more() -> None:
     assert tail.since(5) == ((), 0)
     assert tail.since(4) == (("e",), 0)
     assert tail.since(1) == (("c", "d", "e"), 1)
+
+
+async def test_who_left_before_their_turn_is_not_told() -> None:
+    source, watches, first = Source(good_for=3600), Watches(Turns()), News()
+    told: list[int] = []
+    one = watches.watch("k", source.read, 0, first)
+    others = [watches.watch("k", source.read, 0, lambda number=number: told.append(number)) for number in range(50)]  # type: ignore[misc]
+    await first.wait()
+    others[49].close()
+    for _ in range(100):
+        await asyncio.sleep(0.001)
+    assert told == list(range(49))
+    for each in (one, *others[:49]):
+        each.close()

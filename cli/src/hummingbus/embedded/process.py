@@ -19,6 +19,9 @@ PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 """Loaded before any fork: a child between fork and exec must not open libraries."""
 
+NICENESS = 10
+"""Weighs 110 to the 1024 of a process that is not nice."""
+
 UNPRIVILEGED_USERS = ("hummingbus", "postgres", "nobody")
 """Who runs Postgres when we are root, in order of preference; we never create a user."""
 
@@ -110,6 +113,8 @@ class Program:
     port: int | None = None
     version: str = ""
     stuck: Stuck | None = None
+    background: bool = False
+    """Whether it leaves the processors to the others when there are too few for all."""
     provision: Callable[[], None] = nothing
     """Run (it blocks) each time the program became ready, before anything that depends on it starts."""
 
@@ -126,8 +131,11 @@ class Program:
         }
         if self.user is not None:
             arguments |= {"user": self.user.uid, "group": self.user.gid, "extra_groups": []}
-        if LIBC is not None:
-            arguments["preexec_fn"] = death_signal(self.stop_signal, os.getpid())
+        hooks: list[Callable[[], None]] = [] if LIBC is None else [death_signal(self.stop_signal, os.getpid())]
+        if self.background:
+            hooks.append(give_way)
+        if hooks:
+            arguments["preexec_fn"] = lambda: [hook() for hook in hooks]
         return arguments
 
 
@@ -140,6 +148,22 @@ def death_signal(signal_: signal.Signals, parent: int) -> Callable[[], None]:
             os._exit(1)  # the parent died between fork and prctl
 
     return hook
+
+
+def give_way() -> None:
+    """Let this process, which leads its own session, have the processors only when others leave them, but for a tenth.
+
+    Linux shares them out between sessions first, and asks how nice a process is only within one (sched(7), "autogroup").
+    """
+    os.nice(NICENESS)
+    try:
+        group = os.open("/proc/self/autogroup", os.O_WRONLY)
+    except OSError:
+        return  # a system that does not know such groups
+    try:
+        os.write(group, str(NICENESS).encode())
+    finally:
+        os.close(group)
 
 
 def tail(path: Path, lines: int = 20) -> str:

@@ -125,6 +125,7 @@ class Layout:
             port=self.ports.get(name, health_port),
             version=_version(service),
             stop_seconds=stop_seconds,
+            background=service == MARKET_DATA,
         )
 
     def database(self) -> list[Program]:

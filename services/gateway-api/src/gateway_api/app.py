@@ -22,6 +22,7 @@ from gateway_api.handlers.live_feeds import LiveFeeds
 from gateway_api.handlers.page_feeds import PageFeeds
 from gateway_api.handlers.repeats import Repeats
 from gateway_api.handlers.requests import Requests
+from gateway_api.handlers.turns import Turns
 from gateway_api.handlers.watches import Watches
 from gateway_api.rest import application
 from gateway_api.rest.clients import Clients
@@ -50,9 +51,9 @@ def build(settings: Settings) -> Service:
     copies = Copies(service.bus, settings.services)
     service.on_start(copies.start)
     service.on_stop(copies.stop)
-    live = _live_feeds(service)
+    live = _live_feeds(service, turns := Turns())
     requests = Requests(service.bus, copies, LiveAnswers(live))
-    watches = Watches()
+    watches = Watches(turns)
     gateway = Gateway(
         services=requests,
         authenticator=Authenticator(
@@ -80,9 +81,11 @@ def build(settings: Settings) -> Service:
     return service
 
 
-def _live_feeds(service: Service) -> LiveFeeds:
+def _live_feeds(service: Service, turns: Turns) -> LiveFeeds:
     asked, count = Requests(service.bus), service.metrics.gauge("live_feeds", "Feeds of market data that are followed")
-    feeds = LiveFeeds(service.bus, lambda query, timeout: asked.query(query, Metadata(actor=service.name), timeout=timeout))
+    feeds = LiveFeeds(
+        service.bus, lambda query, timeout: asked.query(query, Metadata(actor=service.name), timeout=timeout), turns
+    )
 
     async def measure() -> None:
         count.set(feeds.count())

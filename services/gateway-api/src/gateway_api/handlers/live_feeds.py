@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from contracts.market_feeds import HEARTBEAT, CandlesUpdated, TradesUpdated, WatchFeed
 from contracts.message import Update
@@ -19,6 +20,7 @@ from gateway_api.domain.feed import Feed
 from gateway_api.domain.live import Missed, State, anew, followed, same
 from gateway_api.domain.watched import Trouble
 from gateway_api.handlers.executor_feeds import trouble
+from gateway_api.handlers.turns import Turns
 from gateway_api.handlers.watches import Watch
 
 logger = logging.getLogger(__name__)
@@ -48,10 +50,11 @@ type Ask = Callable[[WatchFeed, float], Awaitable[Response]]
 class LiveFeeds:
     """The copies of one gateway process."""
 
-    def __init__(self, bus: Bus, ask: Ask, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, bus: Bus, ask: Ask, turns: Turns, clock: Callable[[], float] = time.monotonic) -> None:
         """No I/O."""
         self._bus = bus
         self._ask = ask
+        self._turns = turns
         self._clock = clock
         self._lives: dict[Feed, _Live] = {}
         self._asked: dict[Feed, tuple[float, int]] = {}
@@ -88,7 +91,8 @@ class LiveFeeds:
     def _live(self, feed: Feed) -> _Live:
         live = self._lives.get(feed)
         if live is None:
-            live = self._lives[feed] = _Live(feed, self._bus, self._ask, self._clock, lambda: self._lives.pop(feed, None))
+            over = partial(self._lives.pop, feed, None)
+            live = self._lives[feed] = _Live(feed, self._bus, self._ask, self._turns, self._clock, over=over)
         return live
 
     def _often(self, feed: Feed) -> bool:
@@ -109,12 +113,15 @@ class LiveFeeds:
 class _Live:
     """One feed: its copy, who wants it, and the task that says so."""
 
-    def __init__(self, feed: Feed, bus: Bus, ask: Ask, clock: Callable[[], float], over: Callable[[], object]) -> None:
+    def __init__(
+        self, feed: Feed, bus: Bus, ask: Ask, turns: Turns, clock: Callable[[], float], *, over: Callable[[], object]
+    ) -> None:
         self.version = 0
         self.value: State | Trouble | None = None
         self._feed = feed
         self._bus = bus
         self._ask = ask
+        self._turns = turns
         self._clock = clock
         self._over = over
         self._watchers: dict[Watch[State], int] = {}
@@ -130,7 +137,7 @@ class _Live:
 
     def join(self, rows: int, interval: float, news: Callable[[], None]) -> Watch[State]:
         """One more watcher."""
-        watch = Watch(self, interval, news)
+        watch = Watch(self, interval, news, self._turns)
         self._watchers[watch] = rows
         self._more(rows)
         if self.value is not None:

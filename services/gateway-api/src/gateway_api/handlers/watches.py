@@ -17,6 +17,7 @@ from contracts.rejections import Unavailable
 from service_kit.supervisor import Crash, guarded
 
 from gateway_api.domain.watched import Trouble
+from gateway_api.handlers.turns import Turns
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,8 @@ class Reading[T]:
 class Watches:
     """What is watched, by a key that names what is read and for whom."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
         self._watched: dict[Hashable, _Watched[Any]] = {}
 
     def watch[T](
@@ -44,7 +46,7 @@ class Watches:
         """
         watched = self._watched.get(key)
         if watched is None:
-            watched = self._watched[key] = _Watched(read, lambda: self._watched.pop(key, None))
+            watched = self._watched[key] = _Watched(read, self._turns, lambda: self._watched.pop(key, None))
         return watched.join(interval, news)
 
     def changed(self) -> None:
@@ -67,15 +69,16 @@ class Watched[T](Protocol):
 class Watch[T]:
     """One watcher's place."""
 
-    def __init__(self, watched: Watched[T], interval: float, news: Callable[[], None]) -> None:
+    def __init__(self, watched: Watched[T], interval: float, news: Callable[[], None], turns: Turns) -> None:
         self.interval = interval
         self._watched = watched
         self._news = news
+        self._turns = turns
         self._heard = 0
         self._taken = 0
         self._next = 0.0
         self._skipped = 0
-        self._told = False
+        self._told = self._in_line = False
         self._later: asyncio.TimerHandle | None = None
 
     @property
@@ -96,6 +99,7 @@ class Watch[T]:
         """Watch no more."""
         if self._later is not None:
             self._later.cancel()
+        self._turns.drop(self._turn)
         self._watched.leave(self)
 
     def tell(self) -> None:
@@ -103,7 +107,7 @@ class Watch[T]:
         if self._heard == self._watched.version:
             return
         self._heard = self._watched.version
-        if self._later is not None:
+        if self._later is not None or self._in_line:
             return
         if self._told:
             self._skipped += 1
@@ -116,17 +120,22 @@ class Watch[T]:
 
     def _now(self) -> None:
         self._later = None
-        self._told = True
+        self._in_line = True
+        self._turns.add(self._turn)
+
+    def _turn(self) -> None:
+        self._in_line, self._told = False, True
         self._news()
 
 
 class _Watched[T]:
     """What is read, its state, and everyone who watches it."""
 
-    def __init__(self, read: Callable[[], Awaitable[Reading[T]]], unwatched: Callable[[], object]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Reading[T]]], turns: Turns, unwatched: Callable[[], object]) -> None:
         self.version = 0
         self.value: T | Trouble | None = None
         self._read = read
+        self._turns = turns
         self._unwatched = unwatched
         self._watchers: dict[Watch[T], None] = {}
         self._stale = False
@@ -135,7 +144,7 @@ class _Watched[T]:
         self._task = asyncio.create_task(self._run())
 
     def join(self, interval: float, news: Callable[[], None]) -> Watch[T]:
-        watch = Watch(self, interval, news)
+        watch = Watch(self, interval, news, self._turns)
         self._watchers[watch] = None
         self._joined = True
         self._stir.set()
