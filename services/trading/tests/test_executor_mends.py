@@ -189,6 +189,29 @@ async def test_a_dca_places_the_level_again_whose_order_failed() -> None:
     assert dca._executor._open_orders[0].order_id == f"o{len(asked)}"
 
 
+async def test_a_dca_ends_though_an_order_came_late_and_stays_on_the_book() -> None:
+    """It closed what it knew of; then the level that was on its way executed in part. The engine's waits for ever."""
+    asked: list[Wanted] = []
+    dca = built(ExecutorType.DCA, asked)
+    await dca.begin()
+    while len(asked) < 2:
+        await dca.step()
+    for kind in ("created", "filled", "completed"):
+        dca.tell(kind, filled_order("o1", asked[0]), "o1", asked[0])
+    dca.early_stop(keep_position=False)
+    closing = len(asked)
+    late = replace(part("o2", asked[1], "0.5"), status=OrderStatus.PARTIALLY_FILLED)
+    for kind in ("created", "filled"):
+        dca.tell(kind, late, "o2", asked[1])
+    await dca.step()
+    assert dca.status is ExecutorStatus.SHUTTING_DOWN, "its close order is under way"
+    for kind in ("created", "filled", "completed"):
+        dca.tell(kind, filled_order(f"o{closing}", asked[-1]), f"o{closing}", asked[-1])
+    await dca.step()
+    assert (dca.status, dca.close_type) == (ExecutorStatus.TERMINATED, CloseType.EARLY_STOP)
+    assert len(asked) == closing, "what it left is taken off and closed by whoever drives it"
+
+
 async def test_an_xemm_waits_while_a_rate_is_not_known() -> None:
     """A rate that cannot be renewed is taken away: the executor crashed on it, for it reckons fees in the base token."""
     asked: list[Wanted] = []

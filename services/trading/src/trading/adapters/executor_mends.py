@@ -154,12 +154,14 @@ class Position(ENGINES):  # type: ignore[misc]
 
 
 class Dca(ENGINES):  # type: ignore[misc]
-    """The DCA executor that places the order of a level again when it failed.
+    """The DCA executor that places the order of a level again when it failed, and that ends once its close orders did.
 
     The engine's takes the number of its orders for the next level: when the first of two fails it places the second one twice.
+    Once it closed, it waits for as much to be closed as was opened, and takes no order off the book that came late.
     """
 
     _open_orders: list[Any]
+    close_type: Any
 
     def control_open_order_process(self) -> None:
         """Place the first level that has no order."""
@@ -182,6 +184,11 @@ class Dca(ENGINES):  # type: ignore[misc]
         super().process_order_failed_event(tag, market, event)
         if level is not None:
             self._open_orders.insert(level, importlib.import_module("hummingbot.strategy_v2.models.executors").TrackedOrder())
+
+    async def control_shutdown_process(self) -> None:
+        """Wait for the close orders; what is open then, or not closed by them, is for whoever drives it."""
+        if all(order.is_done for order in self._close_orders):
+            self.close_execution_by(self.close_type)
 
 
 class Xemm(ENGINES):  # type: ignore[misc]
