@@ -186,9 +186,11 @@ class Dca(ENGINES):  # type: ignore[misc]
             self._open_orders.insert(level, importlib.import_module("hummingbot.strategy_v2.models.executors").TrackedOrder())
 
     async def control_shutdown_process(self) -> None:
-        """Wait for the close orders; what is open then, or not closed by them, is for whoever drives it."""
-        if all(order.is_done for order in self._close_orders):
+        """End with the close orders; what is open then, or not closed by them, is for whoever drives it."""
+        if self._close_orders and all(order.is_done and order.executed_amount_base for order in self._close_orders):
             self.close_execution_by(self.close_type)
+        else:
+            await super().control_shutdown_process()
 
 
 class Xemm(ENGINES):  # type: ignore[misc]
