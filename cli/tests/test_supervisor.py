@@ -153,6 +153,21 @@ def test_a_program_in_the_background_gives_way_as_a_session(home: Home, backgrou
     assert told.split() == [str(niceness + os.nice(0)), str(niceness)]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shares out the processors by session")
+def test_several_programs_give_way_at_once_for_users_without_privileges() -> None:
+    """Linux lets all of them together do it ten times a second, and refuses them in between."""
+    script = """
+import subprocess, sys
+from hummingbus.embedded.process import give_way
+show = "print(open('/proc/self/autogroup').read().split()[-1])"
+for _ in range(4):
+    subprocess.run([sys.executable, "-c", show], start_new_session=True, preexec_fn=give_way, check=True)
+"""
+    plain = ["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"] if os.geteuid() == 0 else []
+    done = subprocess.run([*plain, sys.executable, "-c", script], capture_output=True, check=False, text=True)
+    assert done.stdout.split() == 4 * [str(NICENESS)], done.stderr
+
+
 async def test_a_program_that_ignores_its_signal_is_killed(home: Home) -> None:
     deaf = replace(fake(home, "deaf", SERVE.replace('note("stop"); sys.exit(0)', "pass")), stop_seconds=0.3)
     async with supervised(home, [[deaf]]):

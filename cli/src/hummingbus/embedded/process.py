@@ -22,6 +22,10 @@ LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 NICENESS = 10
 """Weighs 110 to the 1024 of a process that is not nice."""
 
+AUTOGROUP = Path("/proc/self/autogroup")
+AUTOGROUP_SECONDS, AUTOGROUP_TRIES = 0.05, 40
+"""Users without privileges may set one every 0.1 s, all of them together: who is refused tries again, for two seconds."""
+
 UNPRIVILEGED_USERS = ("hummingbus", "postgres", "nobody")
 """Who runs Postgres when we are root, in order of preference; we never create a user."""
 
@@ -156,14 +160,15 @@ def give_way() -> None:
     Linux shares them out between sessions first, and asks how nice a process is only within one (sched(7), "autogroup").
     """
     os.nice(NICENESS)
-    try:
-        group = os.open("/proc/self/autogroup", os.O_WRONLY)
-    except OSError:
-        return  # a system that does not know such groups
-    try:
-        os.write(group, str(NICENESS).encode())
-    finally:
-        os.close(group)
+    for _ in range(AUTOGROUP_TRIES):
+        try:
+            AUTOGROUP.write_text(str(NICENESS))
+        except BlockingIOError:
+            time.sleep(AUTOGROUP_SECONDS)
+        except OSError:
+            return  # a system that does not know such groups
+        else:
+            return
 
 
 def tail(path: Path, lines: int = 20) -> str:
