@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import signal
 import sys
-import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,9 +19,9 @@ from bench.chaos import page
 from bench.chaos.page import Report
 from bench.chaos.round import Round, Stage, Wanted
 from tests.safety.exchange import Exchange
-from tests.safety.harms import PROCESSES, Harms, Recoveries
+from tests.safety.harms import PROCESSES, Harms, Recoveries, signalled
 from tests.safety.links import Links
-from tests.stack import PASSWORD, USERNAME, Stack, prepared
+from tests.stack import PASSWORD, USERNAME, Stack, eventually, prepared
 
 ON_ONE_STACK = 20
 """Rounds; a stack on which the books differ is not used again."""
@@ -77,12 +78,19 @@ async def _on(
 
 
 def _tell_stacks(stack: Stack) -> None:
-    report = read_report(Home(stack.home))
-    processes = [each.process() for each in (report.programs if report else ()) if each.name.startswith("trading")]
-    for process in processes:
+    """Have trading log where its tasks stand; a process that is away, or does not get to it, is left out."""
+    home = Home(stack.home)
+    report = read_report(home)
+    for program in report.programs if report else ():
+        process = program.process() if program.name.startswith("trading") else None
         if process is not None:
-            process.send_signal(signal.SIGUSR1)
-    time.sleep(2)  # until they are written
+            signalled(process, signal.SIGUSR1)
+            with contextlib.suppress(AssertionError):
+                eventually(partial(_told, home.log(program.name)), f"{program.name} tells where its tasks stand", timeout=5)
+
+
+def _told(log: Path) -> bool:
+    return "tasks were told of" in log.read_text()
 
 
 def _tell(done: Round) -> None:

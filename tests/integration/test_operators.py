@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from contracts import naming
 from dotenv import dotenv_values
 from hummingbot_api_client import HummingbotAPIClient
+from hummingbus.home import Home
 
 from tests.stack import PASSWORD, USERNAME, Stack, eventually, running
 
@@ -143,6 +146,16 @@ async def bury_one(stack: Stack) -> None:
     }
     await jetstream.publish(naming.dead_letter_subject(CANARY), b'{"account":"x"}', headers=headers)
     await client.close()
+
+
+def test_a_service_tells_where_its_tasks_stand_and_goes_on(traded: tuple[Stack, str]) -> None:
+    stack, _ = traded
+    pid = stack.processes()["trading"]["pid"]
+    os.kill(pid, signal.SIGUSR1)
+    log = Home(stack.home).log("trading")
+    eventually(lambda: "tasks were told of" in log.read_text(), "all tasks are told of")
+    assert "task executors stands at" in log.read_text()
+    assert stack.processes()["trading"]["pid"] == pid
 
 
 def test_the_doctor_finds_an_exchange_whose_clock_is_off(traded: tuple[Stack, str]) -> None:

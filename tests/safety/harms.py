@@ -168,10 +168,10 @@ class Harms:
         except psutil.NoSuchProcess:
             return
         for each in frozen:
-            _signalled(each, signal.SIGSTOP)
+            signalled(each, signal.SIGSTOP)
         await asyncio.sleep(seconds)
         for each in frozen:
-            _signalled(each, signal.SIGCONT)
+            signalled(each, signal.SIGCONT)
 
     def _wipe(self) -> None:
         """Take away all NATS has stored, while the supervisor is kept from starting it again."""
@@ -196,7 +196,8 @@ def _alive(process: psutil.Process) -> bool:
         return False
 
 
-def _signalled(process: psutil.Process, number: signal.Signals) -> None:
+def signalled(process: psutil.Process, number: signal.Signals) -> None:
+    """Send a signal, unless the process is gone."""
     try:
         process.send_signal(number)
     except psutil.NoSuchProcess:

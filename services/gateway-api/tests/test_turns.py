@@ -35,7 +35,7 @@ async def test_of_a_crowd_more_are_called_in_a_turn() -> None:
 
 
 async def test_one_that_waits_is_called_once_and_one_that_is_dropped_never() -> None:
-    turns, called = Turns(), list[str]()
+    turns, called, over = Turns(), list[str](), asyncio.Event()
 
     def twice() -> None:
         called.append("twice")
@@ -48,7 +48,6 @@ async def test_one_that_waits_is_called_once_and_one_that_is_dropped_never() -> 
     turns.add(dropped)
     turns.add(twice)
     turns.drop(dropped)
-    turns.add(lambda: called.append("last"))
-    for _ in range(100):
-        await asyncio.sleep(0.001)
-    assert called == ["first", "twice", "last"]
+    turns.add(over.set)
+    await over.wait()
+    assert called == ["first", "twice"]

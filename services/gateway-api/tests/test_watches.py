@@ -98,14 +98,14 @@ def test_a_tail_counts_what_it_does_not_hold_any_more() -> None:
 
 
 async def test_who_left_before_their_turn_is_not_told() -> None:
-    source, watches, first = Source(good_for=3600), Watches(Turns()), News()
+    source, watches, first, last = Source(good_for=3600), Watches(Turns()), News(), News()
     told: list[int] = []
     one = watches.watch("k", source.read, 0, first)
     others = [watches.watch("k", source.read, 0, lambda number=number: told.append(number)) for number in range(50)]  # type: ignore[misc]
+    end = watches.watch("k", source.read, 0, last)
     await first.wait()
     others[49].close()
-    for _ in range(100):
-        await asyncio.sleep(0.001)
-    assert told == list(range(49))
-    for each in (one, *others[:49]):
+    await last.wait()
+    assert told == list(range(49)), "the end of the line was told, and one before it was not"
+    for each in (one, *others[:49], end):
         each.close()

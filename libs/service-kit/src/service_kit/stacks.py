@@ -13,9 +13,11 @@ AWAITED = ("cr_await", "gi_yieldfrom", "ag_await")
 
 
 def tell_stacks() -> None:
-    """Log a line for each task of the running loop: its name, and where it stands, outermost call first."""
-    for task in sorted(asyncio.all_tasks(), key=lambda each: each.get_name()):
+    """Log a line for each task of the running loop: its name, and where it stands, outermost call first. Then how many."""
+    tasks = sorted(asyncio.all_tasks(), key=lambda each: each.get_name())
+    for task in tasks:
         logger.warning("task %s stands at %s", task.get_name(), " > ".join(_awaited(task)) or "its beginning")
+    logger.warning("%s tasks were told of", len(tasks))
 
 
 def _awaited(task: asyncio.Task[object]) -> list[str]:
